@@ -1,0 +1,28 @@
+"""HMAC request signatures, verified in Rust before a parser sees a byte.
+
+    verifier = Verifier(schemes.RFC9421, keys={"acme": key}, origin="https://api.shop.example")
+    verified = verifier.verify(request)      # Verified, or raises Rejected or Unavailable
+"""
+
+from sealgate import schemes
+from sealgate._native import Key, KeyRing, Members, Request, Scheme, Verified, __version__
+from sealgate.exceptions import ConfigurationError, Rejected, SealgateError, Unavailable
+from sealgate.signer import Signer
+from sealgate.verifier import Verifier
+
+__all__ = [
+    "ConfigurationError",
+    "Key",
+    "KeyRing",
+    "Members",
+    "Rejected",
+    "Request",
+    "Scheme",
+    "SealgateError",
+    "Signer",
+    "Unavailable",
+    "Verified",
+    "Verifier",
+    "__version__",
+    "schemes",
+]

@@ -1,0 +1,178 @@
+"""The Rust core. Pure: no clock, no I/O; times and nonces are arguments, randomness is drawn here only for decoys."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, final
+
+__all__ = ["Claim", "Key", "KeyRing", "Members", "Origins", "ReplaySet", "Request", "Scheme", "Verified", "__version__"]
+
+__version__: str
+
+@final
+class Key:
+    """An HMAC key (RFC 2104). `octets`: 16 bytes or more (str as UTF-8). Never printed, never pickled, wiped on drop."""
+
+    def __new__(cls, octets: bytes | str, *, short_ok: bool = False, published_ok: bool = False) -> Key: ...
+    def sign(self, message: bytes, hash: str = "sha256") -> bytes:
+        """The signature octets of `message`."""
+    def verify(self, message: bytes, signature: bytes | str, hash: str = "sha256") -> None:
+        """Returns if `signature` (octets, or lower-case hex as str) is right; raises `InvalidSignature` if not."""
+
+@final
+class KeyRing:
+    """Keys by key id. `keys`: one anonymous key, or a mapping from key id to one key or several."""
+
+    def __new__(
+        cls, keys: Key | bytes | str | Mapping[str, Key | bytes | str | Sequence[Key | bytes | str]]
+    ) -> KeyRing: ...
+    @property
+    def key_ids(self) -> tuple[str | None, ...]: ...
+
+@final
+class Origins:
+    """The origins (RFC 9110, 4.3.1) that this service answers for, e.g. `https://api.shop.example`."""
+
+    def __new__(cls, origins: str | Sequence[str]) -> Origins: ...
+
+@final
+class Members:
+    """A field made of members split by `separator`, each with its own template, in any order; unknown ones are ignored."""
+
+    def __new__(cls, separator: str, *members: str) -> Members: ...
+
+@final
+class Request:
+    """A request as it is signed or received. `target` is the origin-form target: path, and `?` query where there is one."""
+
+    def __new__(
+        cls,
+        method: str,
+        target: str | bytes,
+        headers: Iterable[tuple[str | bytes, str | bytes]] = (),
+        body: bytes = b"",
+        *,
+        origin: str | None = None,
+    ) -> Request: ...
+    @staticmethod
+    def from_wsgi(environ: dict[str, Any], path: str | None = None) -> Request:
+        """A request received by a WSGI server (PEP 3333). `path` is what the application routes on, if not
+        `SCRIPT_NAME` + `PATH_INFO`. The body is not read: pass `read_body` to the verifier."""
+    @staticmethod
+    def from_asgi(scope: dict[str, Any]) -> Request:
+        """A request received by an ASGI server: an `http` or `websocket` scope. The body is not read."""
+    @property
+    def method(self) -> str: ...
+    @property
+    def target(self) -> str:
+        """The target as received, or rebuilt from the decoded path where the server gives no raw one."""
+    @property
+    def path(self) -> str: ...
+    @property
+    def query(self) -> str: ...
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Pairs of lower-case name and value (octets as Latin-1)."""
+    @property
+    def origin(self) -> str | None: ...
+    @property
+    def body(self) -> bytes | None:
+        """None where it has not been read."""
+
+@final
+class Verified:
+    """A request that was proven: who signed it, what the signature covers, and the body it covers."""
+
+    @property
+    def key_id(self) -> str | None: ...
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def covered(self) -> tuple[str, ...]: ...
+    @property
+    def created(self) -> int | None: ...
+    @property
+    def nonce(self) -> str | None: ...
+    @property
+    def message_id(self) -> str | None: ...
+    @property
+    def body(self) -> bytes: ...
+
+@final
+class Claim:
+    """What a request says of itself, unproven."""
+
+    @property
+    def key_id(self) -> str | None: ...
+    @property
+    def replay(self) -> tuple[bytes, int] | None:
+        """After `authenticate`: the replay key (32 bytes) and when it may be forgotten (seconds), or None."""
+    def authenticate(self, keys: KeyRing, body: bytes | None) -> None:
+        """Checks the signature against every candidate key; `body` only where `Scheme.signs_body`."""
+    def conclude(self, body: bytes, now: float) -> Verified:
+        """Checks the digest, the coverage and the window again."""
+
+@final
+class Scheme:
+    """How a party signs, as data: what is signed, where the claims are written, which hash."""
+
+    def __new__(
+        cls,
+        name: str,
+        *,
+        base: str,
+        fields: Mapping[str, str | Members],
+        hash: str = "sha256",
+        accept_weaknesses: Iterable[str] | None = (),
+        empty_body: bool = False,
+        max_age: int | None = None,
+    ) -> Scheme: ...
+    @staticmethod
+    def message_signature(
+        name: str = "rfc9421",
+        *,
+        components: Sequence[str] = ("@method", "@authority", "@path", "@query"),
+        hash: str = "sha256",
+        label: str = "sig1",
+        tag: str | None = None,
+        max_age: int | None = None,
+    ) -> Scheme:
+        """HTTP Message Signatures (RFC 9421); `components` are the ones a signature must cover, and ours do."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def covered(self) -> tuple[str, ...]: ...
+    @property
+    def hash(self) -> str: ...
+    @property
+    def max_age(self) -> int | None: ...
+    @property
+    def replay_class(self) -> str: ...
+    @property
+    def names_key(self) -> bool:
+        """The signature carries a key id."""
+    @property
+    def needs_origin(self) -> bool: ...
+    @property
+    def signs_body(self) -> bool:
+        """The body itself is in the signature base, so it is read before the signature can be checked."""
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the header fields that carry the signature."""
+    def weaknesses(self) -> frozenset[str]: ...
+    def claim(
+        self, request: Request, origins: Origins | None, now: float, max_age: int, body_limit: int
+    ) -> Claim: ...
+    def sign(
+        self, request: Request, key: Key, key_id: str | None, created: int, nonce: str
+    ) -> list[tuple[str, str]]:
+        """The header fields to add."""
+    def signature_base(self, request: Request, key_id: str | None, created: int, nonce: str) -> bytes:
+        """The octets that `sign` signs."""
+
+@final
+class ReplaySet:
+    """A bounded, expiring set of replay keys, for one process. Full is an error; nothing live is evicted."""
+
+    def __new__(cls, capacity: int) -> ReplaySet: ...
+    def add(self, key: bytes, expires: int, now: int) -> bool:
+        """True if `key` is new, False if it is known or ended before what was already forgotten."""
+    def __len__(self) -> int: ...

@@ -1,0 +1,54 @@
+"""What a refused caller is told: one public answer for every 401, problem details (RFC 9457) for all.
+
+The reason goes to the log, with the code; never to the caller, for whom it would be an oracle.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from sealgate.exceptions import Rejected, Unavailable
+
+__all__ = ["Answer", "answer"]
+
+_log = logging.getLogger("sealgate")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`headers` include Content-Type and Content-Length; 401 has the WWW-Authenticate that RFC 9110 (11.6.1) demands."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @property
+    def reason(self) -> str:
+        return HTTPStatus(self.status).phrase
+
+
+def answer(error: Rejected | Unavailable, method: str, path: str) -> Answer:
+    """The answer to `error`, which is logged: code, method and path, quoted so that they stay on one line."""
+    _log.warning(
+        "refused %s: %a %a (%s)", error.code, method, path, error, extra={"code": error.code, "status": error.status}
+    )
+    return _ANSWERS.get(error.status) or _make(error.status)
+
+
+def _make(status: int) -> Answer:
+    problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    body = json.dumps(problem).encode() + b"\n"
+    headers = [
+        ("Content-Type", "application/problem+json"),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+    ]
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.append(("WWW-Authenticate", 'Signature realm="sealgate"'))
+    return Answer(status, tuple(headers), body)
+
+
+_ANSWERS = {status: _make(status) for status in (400, 401, 403, 408, 411, 413, 503)}

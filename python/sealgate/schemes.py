@@ -1,0 +1,70 @@
+"""How parties sign, as data: presets in capitals, constructors for the common home-made forms.
+
+A scheme's coverage, replay class and `weaknesses()` are derived from its parts, never written beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sealgate._native import Members, Scheme
+
+__all__ = ["GITHUB", "RFC9421", "SLACK", "STRIPE", "body", "by_name", "canonical_request"]
+
+
+def body(header: str = "X-Signature", *, hash: str = "sha256") -> Scheme:
+    """Lower-case hex HMAC of the raw body in `header`: what the copied snippets sign.
+
+    It covers nothing but the body, so a captured request works on any route, for ever. Prefer `RFC9421`.
+    """
+    return Scheme(
+        "body",
+        base="{body}",
+        fields={header: "{signature:hex}"},
+        hash=hash,
+        accept_weaknesses={"no-time", "method-not-covered", "target-not-covered", "query-not-covered", "audience"},
+    )
+
+
+def canonical_request(header: str = "X-Signature", *, hash: str = "sha256") -> Scheme:
+    """Lower-case hex HMAC of method, path, Host, Content-Type, sorted query and body, one LF between: the Express form.
+
+    An absent Content-Type is written as nothing; the query is stable-sorted by decoded name, without its `?`.
+    """
+    return Scheme(
+        "canonical-request",
+        base="{@method}\n{@path}\n{header:host}\n{header:content-type?}\n{@query:sorted}\n{body}",
+        fields={header: "{signature:hex}"},
+        hash=hash,
+        accept_weaknesses={"no-time", "lossy-transform"},
+    )
+
+
+def _provider(name: str, *, base: str, fields: Mapping[str, str | Members], max_age: int | None = None) -> Scheme:
+    """A scheme that another party fixed: what it lacks is a fact, not a choice, so it is not asked to be accepted."""
+    return Scheme(name, base=base, fields=fields, max_age=max_age, accept_weaknesses=None)
+
+
+RFC9421 = Scheme.message_signature("rfc9421")
+
+GITHUB = _provider("github", base="{body}", fields={"X-Hub-Signature-256": "sha256={signature:hex}"})
+
+SLACK = _provider(
+    "slack",
+    base="v0:{created}:{body}",
+    fields={"X-Slack-Request-Timestamp": "{created}", "X-Slack-Signature": "v0={signature:hex}"},
+    max_age=300,
+)
+
+STRIPE = _provider(
+    "stripe",
+    base="{created}.{body}",
+    fields={"Stripe-Signature": Members(",", "t={created}", "v1={signature:hex}")},
+    max_age=300,
+)
+
+
+def by_name() -> dict[str, Scheme]:
+    """Every preset, and every constructor with its default field, by the scheme's own name."""
+    presets = [value for value in globals().values() if isinstance(value, Scheme)]
+    return {scheme.name: scheme for scheme in (*presets, body(), canonical_request())}

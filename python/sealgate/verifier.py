@@ -1,0 +1,197 @@
+"""The one order of checks, for every framework: claims, window, keys, body, signature, digest, coverage, replay."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from sealgate import keys as key_sources
+from sealgate import replay as replay_stores
+from sealgate._native import Claim, KeyRing, Origins, Request, Scheme, Verified
+from sealgate.exceptions import (
+    BodyTooLarge,
+    BodyUnreadable,
+    ConfigurationError,
+    Rejected,
+    Replayed,
+    Unavailable,
+)
+
+__all__ = ["BODY_LIMIT", "ReadBody", "Verifier"]
+
+BODY_LIMIT = 10 * 1024 * 1024
+MAX_AGE = 300
+_NO_KEYS = KeyRing({})
+_log = logging.getLogger("sealgate")
+
+#: Reads the body, at most so many bytes; raises `BodyTooLarge` or `BodyUnreadable` where it cannot.
+ReadBody = Callable[[int], bytes | Awaitable[bytes]]
+_T = TypeVar("_T")
+_Call = Callable[[], Any]
+_Steps = Generator[_Call, Any, Verified]
+
+
+class Verifier:
+    """Verifies requests signed by one scheme with keys of one ring.
+
+    `scheme`: a preset or constructor of `sealgate.schemes`, or a `Scheme`.
+    `keys`: bytes or str (one anonymous key), a mapping, a `KeyRing`, `"env:NAME"`, or a function or coroutine
+    `(key_id, request)`. `origin`: `https://host[:port]`, or several; required where the scheme covers the authority.
+    `replay`: a store, `"off"`, or omitted for memory. `max_age`: seconds, either way; the scheme's own, else 300.
+    `body_limit`: bytes. `body_timeout`: seconds for the whole body. `clock`: Unix seconds.
+
+    Raises `ConfigurationError`, naming the setting.
+    """
+
+    def __init__(
+        self,
+        scheme: Scheme,
+        *,
+        keys: key_sources.Keys,
+        origin: str | Sequence[str] | None = None,
+        replay: replay_stores.ReplayStore | str | None = None,
+        max_age: int | None = None,
+        body_limit: int = BODY_LIMIT,
+        body_timeout: float = 30,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        try:
+            keys = key_sources.load(keys)
+        except BaseException:
+            keys = _NO_KEYS  # a traceback shows local variables: let it not find key material here
+            raise
+        if not isinstance(scheme, Scheme):
+            raise ConfigurationError("scheme: expected a Scheme, such as sealgate.schemes.RFC9421")
+        if scheme.needs_origin and origin is None:
+            raise ConfigurationError(f"origin: the scheme {scheme.name} covers the authority, so origin= is required")
+        self.scheme = scheme
+        self.body_limit = _positive("body_limit", body_limit)
+        self.body_timeout = body_timeout
+        self.max_age = _positive("max_age", max_age if max_age is not None else scheme.max_age or MAX_AGE)
+        self.replay = replay_stores.load(replay, clock=clock) if scheme.replay_class in {"nonce", "base"} else None
+        self._origins = None if origin is None else Origins(origin)
+        self._keys = keys
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return f"<Verifier {self.scheme.name}>"
+
+    def verify(self, request: Request, read_body: ReadBody | None = None) -> Verified:
+        """The proof, or `Rejected`, or `Unavailable`; whatever the bytes, nothing else.
+
+        `read_body` is called once everything that needs no body holds; without it `request.body` is the body.
+        """
+        steps = self._steps(request, read_body)
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    value = call()
+                    if inspect.isawaitable(value):
+                        _close(value)
+                        raise _NeedsAwait("a coroutine key source, store or body needs averify")
+                except Exception as error:  # noqa: BLE001  the generator decides what each failure means
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(value)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+
+    async def averify(self, request: Request, read_body: ReadBody | None = None) -> Verified:
+        """As `verify`, and awaits key sources, stores and bodies that are coroutines."""
+        steps = self._steps(request, read_body)
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    value = call()
+                    if inspect.isawaitable(value):
+                        value = await value
+                except Exception as error:  # noqa: BLE001
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(value)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+
+    def _steps(self, request: Request, read_body: ReadBody | None) -> _Steps:
+        """The order of checks. Yields what may wait, for a driver to call."""
+        claim = self.scheme.claim(request, self._origins, self._clock(), self.max_age, self.body_limit)
+        keys = self._keys
+        if not isinstance(keys, KeyRing):
+            keys = yield from self._ask(keys, claim, request)
+        if self.scheme.signs_body:
+            body = yield from self._body(request, read_body)
+            claim.authenticate(keys, body)
+        else:
+            claim.authenticate(keys, None)
+            body = yield from self._body(request, read_body)
+        verified = claim.conclude(body, self._clock())
+        if self.replay is not None and claim.replay is not None:
+            yield from self._remember(self.replay, *claim.replay)
+        return verified
+
+    def _ask(self, source: key_sources.KeySource, claim: Claim, request: Request) -> Generator[_Call, Any, KeyRing]:
+        try:
+            answer = yield partial(source, claim.key_id, request)
+            ring = key_sources.found(claim.key_id, answer)
+        except _NeedsAwait:
+            raise
+        except Exception as error:
+            raise _unavailable("key source", error) from None
+        return _NO_KEYS if ring is None else ring
+
+    def _body(self, request: Request, read_body: ReadBody | None) -> Generator[_Call, Any, bytes]:
+        if read_body is None:
+            body = request.body
+        else:
+            try:
+                body = yield partial(read_body, self.body_limit)
+            except (Rejected, Unavailable, _NeedsAwait):
+                raise
+            except Exception as error:
+                _log.info("body unreadable: %s", type(error).__name__)
+                raise BodyUnreadable("the body could not be read") from error
+        if not isinstance(body, bytes):
+            raise BodyUnreadable("the body has not been read")
+        if len(body) > self.body_limit:
+            raise BodyTooLarge("the body is over the limit")
+        return body
+
+    def _remember(self, store: replay_stores.ReplayStore, key: bytes, expires: int) -> Generator[_Call, Any, None]:
+        try:
+            if isinstance(store, replay_stores.MemoryStore):
+                new = store.add(key, expires)
+            else:
+                new = yield partial(store.add, key, expires)
+        except _NeedsAwait:
+            raise
+        except Exception as error:
+            raise _unavailable("replay store", error) from None
+        if new is not True:
+            raise Replayed("the message was accepted before")
+
+
+class _NeedsAwait(ConfigurationError):
+    """A programming mistake, not an outage: it passes through as it is."""
+
+
+def _unavailable(what: str, error: Exception) -> Unavailable:
+    # The error's text may hold a URL with a password, or a key: its type is enough for the log.
+    _log.error("%s failed: %s", what, type(error).__name__)
+    return Unavailable(f"the {what} did not answer")
+
+
+def _positive(name: str, value: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise ConfigurationError(f"{name}: expected a whole number above 0")
+    return value
+
+
+def _close(value: Awaitable[Any]) -> None:
+    if inspect.iscoroutine(value):
+        value.close()
