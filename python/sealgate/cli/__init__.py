@@ -1,0 +1,276 @@
+"""The command line: make a key, sign or verify one HTTP message, list the schemes, run the demo."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import IO, Any, TypeVar
+
+import click
+
+from sealgate import Key, KeyRing, Scheme, Signer, Verifier, __version__, schemes
+from sealgate.cli.message import Message
+from sealgate.exceptions import ConfigurationError, Rejected, SealgateError
+
+__all__ = ["cli", "main"]
+
+#: RFC 7518, 3.1.
+_JWK_HASHES = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+_WITH_HEADER: dict[str, Callable[[str], Scheme]] = {
+    "body": schemes.body,
+    "canonical-request": schemes.canonical_request,
+}
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _OneLine(click.Group):
+    """Mistakes in usage or configuration end in one line on standard error and exit 2; a traceback is a bug."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with _mistakes():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _mistakes():
+            return super().invoke(ctx)
+
+
+@click.group(cls=_OneLine, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sealgate")
+def cli() -> None:
+    """HMAC request signatures: sign and verify messages, and see what each scheme covers."""
+
+
+def main() -> None:
+    """Runs the command line; exit 0 is yes, 1 is no, 2 a mistake in usage or configuration."""
+    cli.main(prog_name="sealgate")
+
+
+def _format(command: _F) -> _F:
+    choice = click.Choice(["text", "json"])
+    return click.option("--format", "form", type=choice, default="text", show_default=True)(command)
+
+
+def _message_options(command: _F) -> _F:
+    options: list[Callable[[Any], Any]] = [
+        click.argument("file", type=click.File("rb")),
+        click.option("--scheme", "scheme_name", required=True, type=click.Choice(sorted(schemes.by_name()))),
+        click.option(
+            "--key-env", required=True, metavar="NAME", help="Environment variable with the key: text, or a JWK."
+        ),
+        click.option("--key-id", metavar="ID", help="The key's id; the `kid` of a JWK by default."),
+        click.option("--origin", metavar="URL", help="Of the service; by default `https://` and the Host field."),
+        click.option("--header", metavar="FIELD", help="Field of the signature, for schemes that leave it free."),
+        click.option(
+            "--at", type=click.IntRange(0, 999_999_999_999), metavar="SECONDS", help="Unix time to take as now."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return _format(command)
+
+
+@cli.command()
+@click.option("--key-id", metavar="ID", help="The key's id; random by default.")
+@_format
+def keygen(key_id: str | None, form: str) -> None:
+    """Make a key: 32 random bytes, as a JSON Web Key (RFC 7517), on standard output."""
+    octets = base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+    jwk = {"kty": "oct", "kid": secrets.token_hex(8) if key_id is None else key_id, "alg": "HS256", "k": octets}
+    click.echo(json.dumps(jwk, indent=2 if form == "text" else None))
+
+
+@cli.command()
+@_message_options
+def sign(file: IO[bytes], at: int | None, form: str, **options: Any) -> None:
+    """Print the HTTP message in FILE (- is standard input) with its signature added, and otherwise as it was.
+
+    With --format json: the fields to add.
+    """
+    message, setting = Message.read(file), _Setting.of(**options)
+    try:
+        signer = Signer(setting.scheme, key=setting.key, key_id=setting.key_id, clock=_clock(at))
+        added = signer.sign_headers(message.request(setting.origin_for(message)))
+    except Rejected as error:
+        raise ConfigurationError(f"{file.name}: this message cannot be signed: {error}") from error
+    if form == "json":
+        click.echo(json.dumps({"scheme": setting.scheme.name, "fields": added}, indent=2))
+    else:
+        click.get_binary_stream("stdout").write(message.with_fields(added))
+
+
+@cli.command()
+@_message_options
+def verify(file: IO[bytes], at: int | None, form: str, **options: Any) -> None:
+    """Verify the HTTP message in FILE (- is standard input): exit 0 and the verdict, or exit 1 and the reason code.
+
+    Replays are not looked for: one message has no past. Without --origin, the Host field is believed.
+    """
+    message, setting = Message.read(file), _Setting.of(**options)
+    ring = KeyRing(setting.key if setting.key_id is None else {setting.key_id: setting.key})
+    origin = setting.origin_for(message)
+    verifier = Verifier(setting.scheme, keys=ring, origin=origin, replay="off", clock=_clock(at))
+    try:
+        verified = verifier.verify(message.request(None))
+    except Rejected as error:
+        rejected = {"verdict": "rejected", "code": error.code, "reason": str(error)}
+        click.echo(json.dumps(rejected, indent=2) if form == "json" else _lines(rejected))
+        sys.exit(1)
+    names = ("key_id", "scheme", "covered", "created", "nonce", "message_id")
+    proven = {"verdict": "verified"} | {name: getattr(verified, name) for name in names}
+    click.echo(json.dumps(proven, indent=2) if form == "json" else _lines(proven))
+
+
+@cli.command("schemes")
+@_format
+def list_schemes(form: str) -> None:
+    """List the schemes: their fields, hash, what they cover, and where they are weak."""
+    listed = [_described(scheme) for scheme in schemes.by_name().values()]
+    click.echo(json.dumps(listed, indent=2) if form == "json" else "\n\n".join(map(_lines, listed)))
+
+
+@cli.command()
+@click.option("--only", type=click.Choice(["django", "flask", "fastapi"]), help="The servers of one framework.")
+@click.option("--keep", is_flag=True, help="Keep the servers up afterwards, until Ctrl-C.")
+@_format
+def demo(only: str | None, keep: bool, form: str) -> None:
+    """The whole story on real servers: signed, unsigned and forged requests to Django, Flask and FastAPI.
+
+    Needs openssl and curl. Exit 0 if every answer is the expected one, 1 if not. Keys are made for the run;
+    SEALGATE_DEMO_KEY, SEALGATE_DEMO_WEBHOOK_KEY and SEALGATE_DEMO_EXPORT_KEY replace them, to sign by hand with --keep.
+    """
+    try:
+        from rich.console import Console
+
+        from sealgate.demo import report, story
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("sealgate"):
+            raise
+        raise ConfigurationError(f"the demo needs {error.name}: pip install 'sealgate[demo]'") from error
+    with ExitStack() as stack:
+        with report.progress(Console(stderr=True)) as follow:
+            outcome, servers = stack.enter_context(story.played(only, follow))
+        if form == "json":
+            click.echo(json.dumps(outcome.as_json(), indent=2))
+        else:
+            report.show(outcome, Console())
+        if keep:
+            for up in servers:
+                click.echo(f"{up.server.title}: http://{up.authority}", err=True)
+            click.echo("Ctrl-C stops the servers", err=True)
+            with suppress(KeyboardInterrupt):
+                signal.pause()
+    sys.exit(0 if outcome.ok else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    scheme: Scheme
+    key: Key
+    key_id: str | None
+    origin: str | None
+
+    @classmethod
+    def of(
+        cls, *, scheme_name: str, key_env: str, key_id: str | None, origin: str | None, header: str | None
+    ) -> _Setting:
+        if header is None:
+            scheme = schemes.by_name()[scheme_name]
+        elif scheme_name in _WITH_HEADER:
+            scheme = _WITH_HEADER[scheme_name](header)
+        else:
+            raise ConfigurationError(f"--header: the scheme {scheme_name} fixes its own fields")
+        key, kid = _key(key_env, scheme)
+        return cls(scheme, key, kid if key_id is None else key_id, origin)
+
+    def origin_for(self, message: Message) -> str | None:
+        """The origin given, or the one that the Host field names where the scheme cannot do without."""
+        if self.origin is not None or not self.scheme.needs_origin:
+            return self.origin
+        host = next((value for name, value in message.fields if name.lower() == b"host"), None)
+        if host is None:
+            raise ConfigurationError(f"--origin: required, since {message.name} has no Host field")
+        return f"https://{host.decode('latin-1')}"
+
+
+def _key(variable: str, scheme: Scheme) -> tuple[Key, str | None]:
+    """The key in an environment variable, and its key id where it is a JSON Web Key."""
+    text = os.environ.get(variable, "")
+    if not text:
+        raise ConfigurationError(f"--key-env: the environment variable {variable} is not set, or empty")
+    if not text.lstrip().startswith("{"):
+        return Key(text.encode(errors="surrogateescape")), None
+    try:
+        octets, kid, alg = _jwk(text)
+    except (ValueError, LookupError, TypeError):
+        # Without its cause: a parser's error carries the text that it could not read.
+        raise ConfigurationError(f"--key-env: {variable} holds no JSON Web Key of the type oct") from None
+    if alg is not None and _JWK_HASHES.get(alg) != scheme.hash:
+        raise ConfigurationError(f"--key-env: the key in {variable} is not for {scheme.hash}, the scheme's hash")
+    return Key(octets), kid
+
+
+def _jwk(text: str) -> tuple[bytes, str | None, str | None]:
+    """Octets, `kid` and `alg` of a symmetric JSON Web Key (RFC 7517, 4; RFC 7518, 6.4): base64url without padding."""
+    jwk = json.loads(text)
+    octets = base64.urlsafe_b64decode(f"{jwk['k']}{'=' * (-len(jwk['k']) % 4)}")
+    if jwk["kty"] != "oct" or base64.urlsafe_b64encode(octets).rstrip(b"=").decode() != jwk["k"]:
+        raise ValueError
+    kid, alg = jwk.get("kid"), jwk.get("alg")
+    if not all(value is None or isinstance(value, str) for value in (kid, alg)):
+        raise TypeError
+    return octets, kid, alg
+
+
+def _clock(at: int | None) -> Callable[[], float]:
+    return time.time if at is None else lambda: float(at)
+
+
+def _described(scheme: Scheme) -> dict[str, Any]:
+    return {
+        "scheme": scheme.name,
+        "fields": list(scheme.fields),
+        "hash": scheme.hash,
+        "covered": list(scheme.covered),
+        "max_age": scheme.max_age,
+        "replay": scheme.replay_class,
+        "weaknesses": sorted(scheme.weaknesses()),
+    }
+
+
+def _lines(facts: dict[str, Any]) -> str:
+    """One fact a line; what there is none of is left out."""
+    shown = {name: " ".join(value) if isinstance(value, list | tuple) else value for name, value in facts.items()}
+    return "\n".join(f"{name:<12}{_visible(str(value))}" for name, value in shown.items() if value not in {None, ""})
+
+
+def _visible(text: str) -> str:
+    """Without control characters: a message must not write to the terminal."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+class _Mistake(click.ClickException):
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"sealgate: {_visible(self.message)}", file=file, err=file is None)
+
+
+@contextmanager
+def _mistakes() -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        raise _Mistake(error.format_message()) from error
+    except SealgateError as error:
+        raise _Mistake(str(error)) from error
+    except KeyboardInterrupt:
+        sys.exit(130)

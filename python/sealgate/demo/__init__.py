@@ -1,0 +1,1 @@
+"""`sealgate demo`: the whole story on real servers, told by clients that sign without sealgate."""

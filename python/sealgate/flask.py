@@ -1,0 +1,105 @@
+"""Flask: an extension that verifies every request in a `before_request` hook, before any other."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any, cast
+
+from flask import Flask, Response, g
+from flask import request as current_request
+from flask.wrappers import Request as FlaskRequest
+
+from sealgate import policy
+from sealgate._native import Request
+from sealgate.answer import answer
+from sealgate.exceptions import BodyUnreadable, ConfigurationError, Rejected, Unavailable
+from sealgate.policy import Exempt, Rule, any_rules, rule_of, verifiers_for, verify_any
+from sealgate.verifier import Verifier
+from sealgate.wsgi import check_mount, mount_point, read_body, replace_body
+
+__all__ = ["Gate", "Sealgate"]
+
+_log = logging.getLogger("sealgate")
+
+
+class Sealgate:
+    """Closes every route of an application: 404s, 405s, static files and automatic OPTIONS too.
+
+        seal = Sealgate(app, partners)       # or seal = Sealgate(); seal.init_app(app, partners)
+
+    `g.verified` is the `Verified`, or None on an exempt route. `script_name`: where the application is mounted; a
+    request with another SCRIPT_NAME is refused. Below `@app.post(...)`, `@seal.require(stripe)` names other verifiers
+    and `@seal.exempt("reason")` opens a view; `seal.exempt("public")(app.view_functions["static"])` does as well.
+
+    Promises it cannot keep: applications mounted beside this one by DispatcherMiddleware are not covered, WSGI
+    middleware around it runs earlier, and so do `url_value_preprocessor`s. Flask's hook is sync: key sources and
+    replay stores that are coroutines do not work here.
+    """
+
+    require = staticmethod(policy.require)
+    exempt = staticmethod(policy.exempt)
+
+    def __init__(self, app: Flask | None = None, verifier: Verifier | None = None, *, script_name: str = "") -> None:
+        self._verifier = verifier
+        self._mount = mount_point(script_name)
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask, verifier: Verifier | None = None) -> None:
+        """Installs the hook. `verifier`: the one of the constructor if omitted. Raises `ConfigurationError`."""
+        verifier = verifier if verifier is not None else self._verifier
+        if not isinstance(verifier, Verifier):
+            raise ConfigurationError("verifier: expected a Verifier, as in Sealgate(app, verifier)")
+        if "sealgate" in app.extensions:
+            raise ConfigurationError("Sealgate is installed on this application already")
+        gate = Gate(app, verifier, self._mount)
+        app.extensions["sealgate"] = gate
+        app.before_request_funcs.setdefault(None, []).insert(0, gate.check)
+
+
+class Gate:
+    """What one application has at `app.extensions["sealgate"]`: its default verifier and its hook."""
+
+    def __init__(self, app: Flask, verifier: Verifier, mount: str) -> None:
+        self.verifier = verifier
+        self._app = app
+        self._mount = mount
+
+    def check(self) -> Response | None:
+        """The hook: None where the request is proven or exempt, else the answer."""
+        request: FlaskRequest = cast("Any", current_request)._get_current_object()
+        g.verified = None
+        try:
+            check_mount(request.environ, self._mount)
+            rule = _rule(self._app.view_functions.get(request.endpoint or "")) if any_rules() else None
+            verifiers = verifiers_for(rule, self.verifier, request.method)
+            if verifiers:
+                g.verified = verify_any(
+                    verifiers, Request.from_wsgi(request.environ), partial(self._read_body, request)
+                )
+        except (Rejected, Unavailable) as error:
+            told = answer(error, request.method, request.path)
+            return self._app.response_class(told.body, status=told.status, headers=list(told.headers))
+        return None
+
+    def _read_body(self, request: FlaskRequest, limit: int) -> bytes:
+        if "stream" in vars(request):
+            # The view would see what was read then: a parsed form, say, while an empty rest is what was proven.
+            _log.error("the body was read before sealgate's hook, by a url_value_preprocessor or a signal")
+            raise BodyUnreadable("the body has been consumed")
+        ours = self._app.config["MAX_CONTENT_LENGTH"]
+        body = read_body(request.environ, limit if ours is None else min(limit, ours), self.verifier.body_timeout)
+        replace_body(request.environ, body)
+        return body
+
+
+def _rule(view: Any) -> Rule | None:
+    """The rule on a view function, or on the class of a class-based one; an exemption is not inherited."""
+    rule = rule_of(view)
+    cls = getattr(view, "view_class", None)
+    if rule is None and cls is not None:
+        rule = rule_of(cls)
+        if isinstance(rule, Exempt) and any(rule_of(parent) is rule for parent in cls.__mro__[1:]):
+            return None
+    return rule

@@ -1,0 +1,17 @@
+//! The verification core of sealgate.
+//!
+//! A [`scheme::Scheme`] says, as data, how a party signs. It reads a [`scheme::Claim`] from a request; the claim is
+//! proven with a [`mac::KeyRing`]; only then is anything remembered. The core has no clock and no I/O: times, nonces
+//! and bodies are arguments.
+
+pub mod digest;
+pub mod error;
+pub mod mac;
+pub mod message_signature;
+pub mod replay;
+pub mod request;
+pub mod scheme;
+pub mod template;
+
+#[cfg(feature = "python")]
+mod python;

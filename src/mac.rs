@@ -1,0 +1,343 @@
+//! Keys and HMAC (RFC 2104): sign, and the one constant-time comparison.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use hmac::{Hmac, KeyInit, Mac as _};
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha384, Sha512};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use zeroize::Zeroizing;
+
+use crate::error::{Code, Error, Result};
+
+/// RFC 2104, 3: a key shorter than the output weakens the function; 16 octets is the least we take unasked.
+const SHORTEST_KEY: usize = 16;
+
+/// Keys that stand in documentation, so that everybody holds them.
+const PUBLISHED: &[&[u8]] = &[
+    b"It's a Secret to Everybody",
+    b"8f742231b10e8888abcd99yyyzzz85a5",
+    b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    b"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    b"whsec_test_secret",
+    b"yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy",
+    b"pdl_ntf_01hbpjmytsa32fhr36nqgc3kgb_WvRO0eL4Bj9rgYYIBZY6wZhG4EHy9jzh",
+    b"Ibxx_5AKakO-3qeNVR61Dw",
+    b"werxhqb98rpaxn39848xrunpaw3489ruxnpa98w4rxn",
+    b"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    // RFC 9421, B.1.5, in base64 and decoded.
+    b"uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ==",
+    b"\xbb\x3b\xc9\x7c\x1e\x2e\xdc\xdd\x09\xcb\x84\xfb\x35\x9e\xf9\x30\x35\x5c\xaf\xcc\xd2\x4c\x89\xde\x74\x9b\x64\x81\xcb\xb8\xe9\x85\xb8\x5c\x1c\xb3\x34\x98\xf1\x05\xdb\x63\x52\x47\x49\x3c\x1b\x5b\x98\x78\x48\x0e\x2e\xa9\x72\x5f\x23\xb1\xab\x23\x95\x33\x2d\x0d",
+];
+
+/// The hash of an HMAC. A scheme names it; a message never does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hash {
+    /// SHA-1 (RFC 3174): only for a provider that still signs with it.
+    Sha1,
+    /// SHA-256 (FIPS 180-4).
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+impl Hash {
+    /// `sha1`, `sha256`, `sha384` or `sha512`.
+    pub fn parse(name: &str) -> Result<Self> {
+        [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512]
+            .into_iter()
+            .find(|hash| hash.name() == name)
+            .ok_or_else(|| Error::configuration("hash: expected sha256, sha384, sha512 or sha1"))
+    }
+
+    /// As `parse` reads it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+        }
+    }
+
+    /// Octets of a signature.
+    #[must_use]
+    pub fn size(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+}
+
+/// What a signature base is written to: a MAC in progress, or a buffer to look at.
+pub trait Sink {
+    /// Appends octets.
+    fn put(&mut self, octets: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, octets: &[u8]) {
+        self.extend_from_slice(octets);
+    }
+}
+
+/// An HMAC in progress.
+#[derive(Clone)]
+pub enum Mac {
+    /// HMAC-SHA-1.
+    Sha1(Hmac<Sha1>),
+    /// HMAC-SHA-256.
+    Sha256(Hmac<Sha256>),
+    /// HMAC-SHA-384.
+    Sha384(Hmac<Sha384>),
+    /// HMAC-SHA-512.
+    Sha512(Hmac<Sha512>),
+}
+
+impl Sink for Mac {
+    fn put(&mut self, octets: &[u8]) {
+        match self {
+            Self::Sha1(mac) => mac.update(octets),
+            Self::Sha256(mac) => mac.update(octets),
+            Self::Sha384(mac) => mac.update(octets),
+            Self::Sha512(mac) => mac.update(octets),
+        }
+    }
+}
+
+impl Mac {
+    fn new(hash: Hash, key: &[u8]) -> Self {
+        fn keyed<M: KeyInit>(key: &[u8]) -> M {
+            // RFC 2104, 2: a key of any length is a key.
+            M::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
+        }
+        match hash {
+            Hash::Sha1 => Self::Sha1(keyed(key)),
+            Hash::Sha256 => Self::Sha256(keyed(key)),
+            Hash::Sha384 => Self::Sha384(keyed(key)),
+            Hash::Sha512 => Self::Sha512(keyed(key)),
+        }
+    }
+
+    /// The signature of everything put.
+    #[must_use]
+    pub fn finish(self) -> Signature {
+        match self {
+            Self::Sha1(mac) => Signature::from_octets(&mac.finalize().into_bytes()),
+            Self::Sha256(mac) => Signature::from_octets(&mac.finalize().into_bytes()),
+            Self::Sha384(mac) => Signature::from_octets(&mac.finalize().into_bytes()),
+            Self::Sha512(mac) => Signature::from_octets(&mac.finalize().into_bytes()),
+        }
+    }
+}
+
+/// The octets of a signature, ours or theirs. It has no `==`: the only comparison takes constant time.
+#[derive(Clone)]
+pub struct Signature {
+    octets: [u8; 64],
+    size: usize,
+}
+
+impl Signature {
+    /// At most 64 octets; what is longer can equal no signature and is cut to an impossible size.
+    fn from_octets(from: &[u8]) -> Self {
+        let mut octets = [0; 64];
+        let size = from.len().min(64);
+        octets[..size].copy_from_slice(&from[..size]);
+        Self { octets, size }
+    }
+
+    /// The octets.
+    #[must_use]
+    pub fn octets(&self) -> &[u8] {
+        &self.octets[..self.size]
+    }
+
+    /// Their signature, if it has the size that `hash` gives: the size is public, so this may branch.
+    #[must_use]
+    pub fn received(octets: &[u8], hash: Hash) -> Option<Self> {
+        (octets.len() == hash.size()).then(|| Self::from_octets(octets))
+    }
+
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.octets().ct_eq(other.octets())
+    }
+}
+
+/// A key and its prepared HMAC states. Wiped on drop; it has no `Debug` that shows it and no `==`.
+pub struct Key {
+    octets: Zeroizing<Vec<u8>>,
+    states: [OnceLock<Mac>; 4],
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+impl Key {
+    /// A key of 16 octets or more that no documentation shows; the flags lift each of these.
+    pub fn new(octets: Zeroizing<Vec<u8>>, short_ok: bool, published_ok: bool) -> Result<Self> {
+        // A key of zeros is the empty key: HMAC pads with zeros (RFC 2104, 2).
+        if octets.iter().all(|octet| *octet == 0 || octet.is_ascii_whitespace()) {
+            return Err(Error::configuration("key: empty"));
+        }
+        if octets.len() < SHORTEST_KEY && !short_ok {
+            return Err(Error::configuration("key: shorter than 16 bytes (short_ok=True takes it all the same)"));
+        }
+        if PUBLISHED.contains(&octets.as_slice()) && !published_ok {
+            return Err(Error::configuration("key: published in documentation, so no secret (published_ok=True takes it)"));
+        }
+        Ok(Self { octets, states: Default::default() })
+    }
+
+    /// A MAC under this key, ready for the first octet.
+    pub fn mac(&self, hash: Hash) -> Mac {
+        self.states[hash as usize].get_or_init(|| Mac::new(hash, &self.octets)).clone()
+    }
+
+    /// The signature of `message`.
+    pub fn sign(&self, hash: Hash, message: &[u8]) -> Signature {
+        let mut mac = self.mac(hash);
+        mac.put(message);
+        mac.finish()
+    }
+
+    /// Whether `given` is the signature of `message`, in constant time.
+    pub fn verify(&self, hash: Hash, message: &[u8], given: &Signature) -> Result<()> {
+        if bool::from(self.sign(hash, message).ct_eq(given)) {
+            return Ok(());
+        }
+        Err(invalid())
+    }
+
+    /// What tells this key from others under each hash: HMAC hashes a key longer than a block, and pads a shorter one
+    /// with zeros (RFC 2104, 2), so that two different texts can be one key.
+    fn identities(&self) -> [[u8; 32]; 4] {
+        fn identity<D: Digest>(key: &[u8], block: usize) -> [u8; 32] {
+            let form = Zeroizing::new(if key.len() > block { D::digest(key).to_vec() } else { key.to_vec() });
+            let end = form.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
+            Sha256::digest(&form[..end]).into()
+        }
+        [
+            identity::<Sha1>(&self.octets, 64),
+            identity::<Sha256>(&self.octets, 64),
+            identity::<Sha384>(&self.octets, 128),
+            identity::<Sha512>(&self.octets, 128),
+        ]
+    }
+}
+
+/// Keys by key id. A ring without ids holds anonymous keys, which answer to any.
+pub struct KeyRing {
+    entries: Vec<(Option<String>, Vec<Arc<Key>>)>,
+    by_id: HashMap<String, usize>,
+    decoy: Key,
+    widest: usize,
+}
+
+/// Which entry of the ring a signature is by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signer(usize);
+
+impl KeyRing {
+    /// `decoy`: random octets, a key that nobody holds, to spend the same work on an unknown key id.
+    pub fn new(entries: Vec<(Option<String>, Vec<Arc<Key>>)>, decoy: Zeroizing<Vec<u8>>) -> Result<Self> {
+        let mut by_id = HashMap::new();
+        let mut seen: HashMap<(usize, [u8; 32]), usize> = HashMap::new();
+        for (place, (id, keys)) in entries.iter().enumerate() {
+            if let Some(id) = id {
+                if id.is_empty() || id.len() > 256 || !id.bytes().all(|octet| (0x20..0x7F).contains(&octet)) {
+                    return Err(Error::configuration("keys: a key id has 1 to 256 printable ASCII characters"));
+                }
+                by_id.insert(id.clone(), place);
+            }
+            if keys.is_empty() {
+                return Err(Error::configuration(format!("keys: no key for key id {id:?}")));
+            }
+            for key in keys {
+                for identity in key.identities().into_iter().enumerate() {
+                    if seen.insert(identity, place).is_some_and(|other| other != place) {
+                        return Err(Error::configuration("keys: one key under two key ids"));
+                    }
+                }
+            }
+        }
+        let widest = entries.iter().map(|(_, keys)| keys.len()).max().unwrap_or(1);
+        Ok(Self { entries, by_id, decoy: Key::new(decoy, false, false)?, widest })
+    }
+
+    /// The key ids, in the order given.
+    pub fn key_ids(&self) -> impl Iterator<Item = Option<&str>> {
+        self.entries.iter().map(|(id, _)| id.as_deref())
+    }
+
+    /// The ring's own id of a signer.
+    #[must_use]
+    pub fn key_id(&self, signer: Signer) -> Option<&str> {
+        self.entries[signer.0].0.as_deref()
+    }
+
+    /// Which candidate made one of the signatures `given` over the base that `write` writes.
+    ///
+    /// With a key id the candidates are its keys, padded with the decoy to the ring's widest entry, so that neither an
+    /// unknown id nor the number of a party's keys shows in the work. Without one, every key of the ring. All
+    /// candidates are tried against all signatures, without early exit.
+    pub fn authenticate(
+        &self,
+        hash: Hash,
+        key_id: Option<&str>,
+        given: &[Signature],
+        mut write: impl FnMut(&mut Mac),
+    ) -> Result<(Signer, Signature)> {
+        let anonymous = self.by_id.is_empty().then_some(0).filter(|_| !self.entries.is_empty());
+        let known = key_id.and_then(|id| self.by_id.get(id).copied()).or(anonymous);
+        let chosen: &[(Option<String>, Vec<Arc<Key>>)] = match (key_id, known) {
+            (None, _) => &self.entries,
+            (Some(_), Some(place)) => &self.entries[place..=place],
+            (Some(_), None) => &[],
+        };
+        let offset = if key_id.is_some() { known.unwrap_or(0) } else { 0 };
+        let real = chosen.iter().enumerate().flat_map(|(at, (_, keys))| keys.iter().map(move |key| (offset + at, &**key)));
+        let count = chosen.iter().map(|(_, keys)| keys.len()).sum::<usize>();
+        let padding = std::iter::repeat_n((0, &self.decoy), self.widest.saturating_sub(count));
+
+        let mut found = 0u64;
+        let mut computed = Signature::from_octets(&[]);
+        for (nth, (place, key)) in real.chain(padding).enumerate() {
+            let mut mac = key.mac(hash);
+            write(&mut mac);
+            let ours = mac.finish();
+            let mut hit = Choice::from(0);
+            for theirs in given {
+                hit |= ours.ct_eq(theirs);
+            }
+            // The decoy is a key too: what it signs must never pass.
+            hit &= Choice::from(u8::from(nth < count));
+            found.conditional_assign(&(place as u64 + 1), hit);
+            computed.size = ours.size;
+            for (kept, octet) in computed.octets.iter_mut().zip(&ours.octets) {
+                kept.conditional_assign(octet, hit);
+            }
+        }
+        match usize::try_from(found) {
+            Ok(place) if place > 0 => Ok((Signer(place - 1), computed)),
+            _ if key_id.is_some() && known.is_none() => Err(Error::new(Code::UnknownKey, "the key id names no key")),
+            _ => Err(invalid()),
+        }
+    }
+}
+
+fn invalid() -> Error {
+    Error::new(Code::InvalidSignature, "no candidate key gives this signature")
+}

@@ -1,0 +1,554 @@
+//! Templates: parsed once, rendered to sign, matched to verify.
+//!
+//! `{part:transform…}` in literal text. A value that was put into a template is never scanned for parts again.
+
+use std::borrow::Cow;
+
+use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
+use sha2::{Digest, Sha256, Sha512};
+
+use crate::error::{Code, Error, Result};
+use crate::mac::{Hash, Signature};
+use crate::request::{Component, FieldName, Request, sorted_query};
+
+/// Signatures that one message may carry.
+pub const MOST_SIGNATURES: usize = 16;
+
+/// A parsed template.
+#[derive(Debug)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+enum Part {
+    Literal(Vec<u8>),
+    Hole(Hole),
+}
+
+/// What stands between braces.
+#[derive(Debug)]
+pub struct Hole {
+    /// Where the value comes from.
+    pub source: Source,
+    transforms: Vec<Transform>,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// What the message says of itself.
+    Claim(ClaimName),
+    /// RFC 9421, 2.2.
+    Component(Component),
+    /// A header field; absent is a refusal, or writes nothing where it is optional.
+    Field {
+        /// Its name.
+        name: FieldName,
+        /// `header:x?`
+        optional: bool,
+    },
+    /// The body as received.
+    Body,
+    /// The signature itself, in a field.
+    Signature,
+}
+
+/// A signature parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimName {
+    /// When the message was signed.
+    Created,
+    /// When it ends.
+    Expires,
+    /// Unique for each attempt.
+    Nonce,
+    /// Stable over honest retries.
+    MessageId,
+    /// Which key.
+    KeyId,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transform {
+    Hex,
+    Base64,
+    Base64Url,
+    Milliseconds,
+    Sha256,
+    Sha512,
+    Sorted,
+    Lower,
+    Canonical,
+}
+
+const CLAIMS: [(&str, ClaimName); 5] = [
+    ("created", ClaimName::Created),
+    ("expires", ClaimName::Expires),
+    ("nonce", ClaimName::Nonce),
+    ("message_id", ClaimName::MessageId),
+    ("key_id", ClaimName::KeyId),
+];
+
+const TRANSFORMS: [(&str, Transform); 9] = [
+    ("hex", Transform::Hex),
+    ("base64", Transform::Base64),
+    ("base64url", Transform::Base64Url),
+    ("ms", Transform::Milliseconds),
+    ("sha256", Transform::Sha256),
+    ("sha512", Transform::Sha512),
+    ("sorted", Transform::Sorted),
+    ("lower", Transform::Lower),
+    ("canonical", Transform::Canonical),
+];
+
+/// A point in time, and the text it was received in: the base holds that text, never a number written anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// As received.
+    pub text: String,
+    /// Unix milliseconds.
+    pub milliseconds: i64,
+}
+
+impl Time {
+    /// Seconds are `[0-9]{1,12}`, milliseconds `[0-9]{1,15}`: one spelling less to be liberal about.
+    pub fn parse(text: &[u8], in_milliseconds: bool) -> Result<Self> {
+        let most = if in_milliseconds { 15 } else { 12 };
+        let digits = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()));
+        match digits.and_then(|digits| digits.parse::<i64>().ok()) {
+            Some(number) if text.len() <= most => Ok(Self {
+                text: digits.unwrap_or_default().to_owned(),
+                milliseconds: if in_milliseconds { number } else { number * 1000 },
+            }),
+            _ => Err(Error::malformed("a time is not a plain decimal number")),
+        }
+    }
+
+    fn write(seconds: i64, in_milliseconds: bool) -> Self {
+        let number = if in_milliseconds { seconds * 1000 } else { seconds };
+        Self { text: number.to_string(), milliseconds: seconds * 1000 }
+    }
+}
+
+/// What a message says of itself, unproven.
+#[derive(Clone, Default)]
+pub struct Claims {
+    /// Which key.
+    pub key_id: Option<String>,
+    /// When the message was signed.
+    pub created: Option<Time>,
+    /// When it ends.
+    pub expires: Option<Time>,
+    /// Unique for each attempt.
+    pub nonce: Option<String>,
+    /// Stable over honest retries.
+    pub message_id: Option<String>,
+    /// Decoded and of the right size; the others can match nothing.
+    pub signatures: Vec<Signature>,
+    /// How many were given.
+    pub given: usize,
+}
+
+impl Claims {
+    fn text(&self, name: ClaimName) -> Option<&str> {
+        match name {
+            ClaimName::Created => self.created.as_ref().map(|time| time.text.as_str()),
+            ClaimName::Expires => self.expires.as_ref().map(|time| time.text.as_str()),
+            ClaimName::Nonce => self.nonce.as_deref(),
+            ClaimName::MessageId => self.message_id.as_deref(),
+            ClaimName::KeyId => self.key_id.as_deref(),
+        }
+    }
+
+    /// Takes a claim as received; one that stands in two places must be the same in both.
+    pub fn take(&mut self, name: ClaimName, text: &[u8], in_milliseconds: bool) -> Result<()> {
+        if let Some(earlier) = self.text(name) {
+            if earlier.as_bytes() == text {
+                return Ok(());
+            }
+            return Err(Error::malformed("a claim occurs twice, with two values"));
+        }
+        match name {
+            ClaimName::Created => self.created = Some(Time::parse(text, in_milliseconds)?),
+            ClaimName::Expires => self.expires = Some(Time::parse(text, in_milliseconds)?),
+            ClaimName::Nonce => self.nonce = Some(plain(text, 16, "nonce")?),
+            ClaimName::MessageId => self.message_id = Some(plain(text, 1, "message id")?),
+            ClaimName::KeyId => self.key_id = Some(plain(text, 1, "key id")?),
+        }
+        Ok(())
+    }
+
+    /// Takes a signature in octets.
+    pub fn take_signature(&mut self, octets: Option<&[u8]>, hash: Hash) -> Result<()> {
+        self.given += 1;
+        if self.given > MOST_SIGNATURES {
+            return Err(Error::malformed("too many signatures"));
+        }
+        self.signatures.extend(octets.and_then(|octets| Signature::received(octets, hash)));
+        Ok(())
+    }
+}
+
+fn plain(text: &[u8], least: usize, what: &'static str) -> Result<String> {
+    if !(least..=256).contains(&text.len()) || !text.iter().all(|octet| (0x20..0x7F).contains(octet)) {
+        return Err(Error::malformed(format!("{what}: {least} to 256 printable characters")));
+    }
+    Ok(String::from_utf8_lossy(text).into_owned())
+}
+
+/// A signature base, rendered but for the body, whose place it keeps.
+#[derive(Default)]
+pub struct SignatureBase {
+    octets: Vec<u8>,
+    bodies: Vec<BodyPlace>,
+}
+
+struct BodyPlace {
+    at: usize,
+    transforms: Vec<Transform>,
+    /// The literal that follows: the body must not be able to contain its own end.
+    end: Vec<u8>,
+}
+
+impl SignatureBase {
+    /// A base without a body.
+    #[must_use]
+    pub fn of(octets: Vec<u8>) -> Self {
+        Self { octets, bodies: Vec::new() }
+    }
+
+    /// Writes the base, with `body` where it belongs.
+    pub fn write(&self, body: &[u8], sink: &mut impl crate::mac::Sink) {
+        let mut from = 0;
+        for place in &self.bodies {
+            sink.put(&self.octets[from..place.at]);
+            sink.put(&transformed(Cow::Borrowed(body), &place.transforms));
+            from = place.at;
+        }
+        sink.put(&self.octets[from..]);
+    }
+
+    /// Refuses a body that would end its part early.
+    pub fn check_framing(&self, body: &[u8]) -> Result<()> {
+        self.bodies.iter().try_for_each(|place| framed(&transformed(Cow::Borrowed(body), &place.transforms), &place.end))
+    }
+}
+
+impl Template {
+    /// `fields` of the message: a hole for the signature and the claims, each ended by a literal or the field's end.
+    pub fn parse_field(text: &str) -> Result<Self> {
+        let template = Self::parse(text)?;
+        for pair in template.parts.windows(2) {
+            if matches!(pair, [Part::Hole(_), Part::Hole(_)]) {
+                return Err(Error::configuration(format!("parts side by side cannot be told apart in {text:?}")));
+            }
+        }
+        for hole in template.holes() {
+            let encodings = hole.transforms.iter().filter(|transform| transform.is_encoding()).count();
+            let fits = match hole.source {
+                Source::Signature => encodings == 1 && hole.transforms.len() == 1,
+                Source::Claim(ClaimName::Created | ClaimName::Expires) => {
+                    hole.transforms.is_empty() || hole.transforms == [Transform::Milliseconds]
+                }
+                Source::Claim(_) => hole.transforms.is_empty(),
+                _ => false,
+            };
+            if !fits {
+                return Err(Error::configuration(format!("this part cannot stand in a field: {text:?}")));
+            }
+        }
+        if template.holes().next().is_none() {
+            return Err(Error::configuration(format!("a field without a part: {text:?}")));
+        }
+        Ok(template)
+    }
+
+    /// The signature base: everything but the signature.
+    pub fn parse_base(text: &str) -> Result<Self> {
+        let template = Self::parse(text)?;
+        for hole in template.holes() {
+            let mut fits = hole.source != Source::Signature;
+            for (nth, transform) in hole.transforms.iter().enumerate() {
+                fits &= match transform {
+                    Transform::Milliseconds => false,
+                    Transform::Sorted => hole.source == Source::Component(Component::Query) && nth == 0,
+                    Transform::Canonical => hole.source == Source::Component(Component::Path) && nth == 0,
+                    _ => true,
+                };
+            }
+            if !fits {
+                return Err(Error::configuration(format!("this part cannot stand in a base: {text:?}")));
+            }
+        }
+        Ok(template)
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let mut parts = Vec::new();
+        let mut index = 0;
+        while index < text.len() {
+            let rest = &text[index..];
+            if let Some(inside) = rest.strip_prefix('{') {
+                let end = inside.find('}').ok_or_else(|| unknown("unclosed part", index))?;
+                parts.push(Part::Hole(Hole::parse(&inside[..end], index)?));
+                index += end + 2;
+            } else {
+                let end = rest.find('{').unwrap_or(rest.len());
+                if let Some(brace) = rest[..end].find('}') {
+                    return Err(unknown("unopened part", index + brace));
+                }
+                parts.push(Part::Literal(rest[..end].as_bytes().to_vec()));
+                index += end;
+            }
+        }
+        Ok(Self { parts })
+    }
+
+    /// The parts that vary.
+    pub fn holes(&self) -> impl Iterator<Item = &Hole> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Hole(hole) => Some(hole),
+            Part::Literal(_) => None,
+        })
+    }
+
+    /// The literal that starts the template, by which one member is told from another.
+    #[must_use]
+    pub fn prefix(&self) -> &[u8] {
+        match self.parts.first() {
+            Some(Part::Literal(literal)) => literal,
+            _ => b"",
+        }
+    }
+
+    /// Whether a literal holds a comma; where none does, a comma in the field is a joined duplicate.
+    #[must_use]
+    pub fn has_comma(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Literal(literal) if literal.contains(&b',')))
+    }
+
+    /// Whether two parts of variable length stand side by side.
+    #[must_use]
+    pub fn has_adjacent_parts(&self) -> bool {
+        self.parts.windows(2).any(|pair| match pair {
+            [Part::Hole(left), Part::Hole(right)] => !left.is_fixed() && !right.is_fixed(),
+            _ => false,
+        })
+    }
+
+    /// Whether two requests can render alike.
+    #[must_use]
+    pub fn is_lossy(&self) -> bool {
+        let lossy = [Transform::Sorted, Transform::Lower, Transform::Canonical];
+        self.holes().any(|hole| hole.transforms.iter().any(|transform| lossy.contains(transform)))
+    }
+
+    /// Reads the claims from a field's value.
+    pub fn read(&self, value: &[u8], hash: Hash, claims: &mut Claims) -> Result<()> {
+        let mut at = 0;
+        for (nth, part) in self.parts.iter().enumerate() {
+            match part {
+                Part::Literal(literal) => {
+                    if !value[at..].starts_with(literal) {
+                        return Err(Error::at(Code::SignatureMalformed, "the field has another form", at));
+                    }
+                    at += literal.len();
+                }
+                Part::Hole(hole) => {
+                    let length = match self.parts.get(nth + 1) {
+                        Some(Part::Literal(literal)) => find(&value[at..], literal)
+                            .ok_or_else(|| Error::at(Code::SignatureMalformed, "the field has another form", at))?,
+                        _ => value.len() - at,
+                    };
+                    hole.read(&value[at..at + length], hash, claims)?;
+                    at += length;
+                }
+            }
+        }
+        if at == value.len() {
+            return Ok(());
+        }
+        Err(Error::at(Code::SignatureMalformed, "the field goes on after its end", at))
+    }
+
+    /// Writes a field's value.
+    pub fn write(&self, claims: &Claims, signature: &Signature) -> Result<String> {
+        let mut value = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => value.push_str(&String::from_utf8_lossy(literal)),
+                Part::Hole(Hole { source: Source::Claim(name), .. }) => {
+                    value.push_str(claims.text(*name).ok_or_else(|| absent(*name))?);
+                }
+                Part::Hole(hole) => {
+                    let octets = transformed(Cow::Borrowed(signature.octets()), &hole.transforms);
+                    value.push_str(&String::from_utf8_lossy(&octets));
+                }
+            }
+        }
+        Ok(value)
+    }
+
+    /// Renders the signature base, but for the body.
+    pub fn render(&self, request: &Request<'_>, claims: &Claims) -> Result<SignatureBase> {
+        let mut base = SignatureBase::default();
+        for (nth, part) in self.parts.iter().enumerate() {
+            let hole = match part {
+                Part::Literal(literal) => {
+                    base.octets.extend_from_slice(literal);
+                    continue;
+                }
+                Part::Hole(hole) => hole,
+            };
+            let end = match self.parts.get(nth + 1) {
+                Some(Part::Literal(literal)) => literal.as_slice(),
+                _ => b"",
+            };
+            if hole.source == Source::Body {
+                base.bodies.push(BodyPlace {
+                    at: base.octets.len(),
+                    transforms: hole.transforms.clone(),
+                    end: end.to_vec(),
+                });
+                continue;
+            }
+            let value = hole.value(request, claims)?;
+            framed(&value, end)?;
+            base.octets.extend_from_slice(&value);
+        }
+        Ok(base)
+    }
+
+    /// The claims to sign with; `message_id` is the nonce, which no other message has.
+    pub fn claims(&self, fields: &[&Self], key_id: Option<&str>, created: i64, nonce: &str) -> Claims {
+        let mut claims = Claims::default();
+        for hole in self.holes().chain(fields.iter().flat_map(|field| field.holes())) {
+            let in_milliseconds = hole.transforms.contains(&Transform::Milliseconds);
+            match hole.source {
+                Source::Claim(ClaimName::Created) if claims.created.is_none() || in_milliseconds => {
+                    claims.created = Some(Time::write(created, in_milliseconds));
+                }
+                Source::Claim(ClaimName::Nonce) => claims.nonce = Some(nonce.to_owned()),
+                Source::Claim(ClaimName::MessageId) => claims.message_id = Some(nonce.to_owned()),
+                Source::Claim(ClaimName::KeyId) => claims.key_id = key_id.map(str::to_owned),
+                _ => {}
+            }
+        }
+        claims
+    }
+}
+
+impl Hole {
+    fn parse(text: &str, index: usize) -> Result<Self> {
+        let mut words = text.split(':');
+        let word = words.next().unwrap_or_default();
+        let source = if let Some((_, name)) = CLAIMS.iter().find(|(known, _)| *known == word) {
+            Source::Claim(*name)
+        } else if let Some(component) = Component::parse(word) {
+            Source::Component(component)
+        } else {
+            match word {
+                "body" => Source::Body,
+                "signature" => Source::Signature,
+                "header" => {
+                    let name = words.next().unwrap_or_default();
+                    let (name, optional) = name.strip_suffix('?').map_or((name, false), |name| (name, true));
+                    Source::Field { name: FieldName::parse(name)?, optional }
+                }
+                _ => return Err(unknown("unknown part", index)),
+            }
+        };
+        let transforms = words
+            .map(|word| {
+                let known = TRANSFORMS.iter().find(|(known, _)| *known == word);
+                known.map(|(_, transform)| *transform).ok_or_else(|| unknown("unknown transform", index))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { source, transforms })
+    }
+
+    fn is_fixed(&self) -> bool {
+        self.transforms.iter().any(|transform| matches!(transform, Transform::Sha256 | Transform::Sha512))
+    }
+
+    fn read(&self, text: &[u8], hash: Hash, claims: &mut Claims) -> Result<()> {
+        match self.source {
+            Source::Claim(name) => claims.take(name, text, self.transforms.contains(&Transform::Milliseconds)),
+            _ => {
+                let mut octets = [0; 96];
+                let decoded = match self.transforms.first() {
+                    Some(Transform::Hex) => base16ct::lower::decode(text, &mut octets).ok(),
+                    Some(Transform::Base64) => Base64::decode(text, &mut octets).ok(),
+                    Some(Transform::Base64Url) => Base64UrlUnpadded::decode(text, &mut octets).ok(),
+                    _ => None,
+                };
+                claims.take_signature(decoded, hash)
+            }
+        }
+    }
+
+    fn value<'a>(&self, request: &Request<'a>, claims: &'a Claims) -> Result<Cow<'a, [u8]>> {
+        let value = match &self.source {
+            Source::Claim(name) => Cow::Borrowed(claims.text(*name).ok_or_else(|| absent(*name))?.as_bytes()),
+            Source::Component(Component::Path) if self.transforms.first() == Some(&Transform::Canonical) => {
+                Cow::Owned(request.target.canonical_path()?)
+            }
+            Source::Component(component) => component.value(request)?,
+            Source::Field { name, optional } => match (request.fields.get(name)?, optional) {
+                // Absent writes nothing, so present and empty must not be taken.
+                (Some(value), optional) if !(value.is_empty() && *optional) => Cow::Owned(value.into_owned()),
+                (None, true) => Cow::Borrowed(&b""[..]),
+                _ => return Err(Error::new(Code::NotCovered, format!("the covered field {} is absent", name.lower()))),
+            },
+            Source::Body | Source::Signature => unreachable!("neither is rendered as a value"),
+        };
+        Ok(transformed(value, &self.transforms))
+    }
+}
+
+impl Transform {
+    fn is_encoding(self) -> bool {
+        matches!(self, Self::Hex | Self::Base64 | Self::Base64Url)
+    }
+}
+
+fn transformed<'a>(value: Cow<'a, [u8]>, transforms: &[Transform]) -> Cow<'a, [u8]> {
+    transforms.iter().fold(value, |value, transform| match transform {
+        Transform::Hex => Cow::Owned(base16ct::lower::encode_string(&value).into_bytes()),
+        Transform::Base64 => Cow::Owned(Base64::encode_string(&value).into_bytes()),
+        Transform::Base64Url => Cow::Owned(Base64UrlUnpadded::encode_string(&value).into_bytes()),
+        Transform::Sha256 => Cow::Owned(Sha256::digest(&value).to_vec()),
+        Transform::Sha512 => Cow::Owned(Sha512::digest(&value).to_vec()),
+        Transform::Lower => Cow::Owned(value.to_ascii_lowercase()),
+        Transform::Sorted => Cow::Owned(sorted_query(&value)),
+        // A time keeps the text it was received in, and the path is canonical from the start.
+        Transform::Milliseconds | Transform::Canonical => value,
+    })
+}
+
+/// Where a part is ended by a literal, the first occurrence of it must be that end: otherwise the same octets could be
+/// cut into other parts.
+fn framed(value: &[u8], end: &[u8]) -> Result<()> {
+    if end.is_empty() {
+        return Ok(());
+    }
+    let whole = [value, end].concat();
+    if find(&whole, end) == Some(value.len()) {
+        return Ok(());
+    }
+    Err(Error::malformed("a part holds the text that ends it"))
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len().max(1)).position(|window| window == wanted)
+}
+
+fn absent(name: ClaimName) -> Error {
+    let name = CLAIMS.iter().find(|(_, claim)| *claim == name).map_or("", |(known, _)| known);
+    Error::new(Code::SignatureMissing, format!("no {name}"))
+}
+
+fn unknown(what: &'static str, index: usize) -> Error {
+    Error::at(Code::Configuration, what, index)
+}
