@@ -4,13 +4,18 @@
 //! proven with a [`mac::KeyRing`]; only then is anything remembered. The core has no clock and no I/O: times, nonces
 //! and bodies are arguments.
 
+pub mod claims;
+pub mod coverage;
 pub mod digest;
 pub mod error;
+pub mod grammar;
 pub mod mac;
 pub mod message_signature;
 pub mod replay;
 pub mod request;
 pub mod scheme;
+pub mod sign;
+pub mod target;
 pub mod template;
 
 #[cfg(feature = "python")]

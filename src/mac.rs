@@ -168,8 +168,15 @@ impl Signature {
         (octets.len() == hash.size()).then(|| Self::from_octets(octets))
     }
 
+    /// In words: `subtle` takes a slice octet by octet, and this is four to eight comparisons instead of 32 to 64. What is
+    /// beyond the size is zero in both.
     fn ct_eq(&self, other: &Self) -> Choice {
-        self.octets().ct_eq(other.octets())
+        let (ours, _) = self.octets.as_chunks::<8>();
+        let (theirs, _) = other.octets.as_chunks::<8>();
+        let same_size = Choice::from(u8::from(self.size == other.size));
+        ours.iter().zip(theirs).take(self.size.div_ceil(8)).fold(same_size, |equal, (ours, theirs)| {
+            equal & u64::from_ne_bytes(*ours).ct_eq(&u64::from_ne_bytes(*theirs))
+        })
     }
 }
 
@@ -196,7 +203,9 @@ impl Key {
             return Err(Error::configuration("key: shorter than 16 bytes (short_ok=True takes it all the same)"));
         }
         if PUBLISHED.contains(&octets.as_slice()) && !published_ok {
-            return Err(Error::configuration("key: published in documentation, so no secret (published_ok=True takes it)"));
+            return Err(Error::configuration(
+                "key: published in documentation, so no secret (published_ok=True takes it)",
+            ));
         }
         Ok(Self { octets, states: Default::default() })
     }
@@ -308,7 +317,8 @@ impl KeyRing {
             (Some(_), None) => &[],
         };
         let offset = if key_id.is_some() { known.unwrap_or(0) } else { 0 };
-        let real = chosen.iter().enumerate().flat_map(|(at, (_, keys))| keys.iter().map(move |key| (offset + at, &**key)));
+        let real =
+            chosen.iter().enumerate().flat_map(|(at, (_, keys))| keys.iter().map(move |key| (offset + at, &**key)));
         let count = chosen.iter().map(|(_, keys)| keys.len()).sum::<usize>();
         let padding = std::iter::repeat_n((0, &self.decoy), self.widest.saturating_sub(count));
 

@@ -4,10 +4,11 @@ use base64ct::{Base64, Encoding as _};
 use sfv::visitor::{DictionaryVisitor, EntryVisitor, InnerListVisitor, ItemVisitor, Never, ParameterVisitor};
 use sfv::{BareItem, BareItemFromInput, Dictionary, KeyRef, ListEntry, Parser};
 
+use crate::claims::{ClaimName, Claims, Time};
 use crate::error::{Code, Error, Result};
 use crate::mac::{Hash, Signature};
 use crate::request::{Component, FieldName, Request};
-use crate::template::{ClaimName, Claims, SignatureBase};
+use crate::template::SignatureBase;
 
 /// The field with the covered components and the signature parameters (4.1).
 pub const INPUT: &str = "Signature-Input";
@@ -123,18 +124,18 @@ impl SignatureInput {
     }
 
     /// The member to write over these components.
+    #[must_use]
     pub fn new(components: Vec<Covered>, policy: &Policy, claims: &Claims) -> Self {
-        let mut params = String::new();
-        for (name, time) in [("created", &claims.created), ("expires", &claims.expires)] {
-            if let Some(time) = time {
-                params.push_str(&format!(";{name}={}", time.text));
-            }
-        }
-        for (name, text) in [("keyid", &claims.key_id), ("nonce", &claims.nonce), ("tag", &policy.tag)] {
-            if let Some(text) = text {
-                params.push_str(&format!(";{name}={}", quoted(text)));
-            }
-        }
+        let time = |time: &Time| time.text.clone();
+        let text = |text: &String| quoted(text);
+        let params = [
+            ("created", claims.created.as_ref().map(time)),
+            ("expires", claims.expires.as_ref().map(time)),
+            ("keyid", claims.key_id.as_ref().map(text)),
+            ("nonce", claims.nonce.as_ref().map(text)),
+            ("tag", policy.tag.as_ref().map(text)),
+        ];
+        let params = params.into_iter().filter_map(|(name, value)| Some([";", name, "=", &value?].concat())).collect();
         Self { label: policy.label.clone(), components, params, ..Self::default() }
     }
 
@@ -153,7 +154,12 @@ impl SignatureInput {
                 }
                 Covered::Field(name) => match request.fields.get(name)? {
                     Some(value) => base.extend_from_slice(&value),
-                    None => return Err(Error::new(Code::NotCovered, format!("the covered field {} is absent", name.lower()))),
+                    None => {
+                        return Err(Error::new(
+                            Code::NotCovered,
+                            format!("the covered field {} is absent", name.lower()),
+                        ));
+                    }
                 },
             }
             base.push(b'\n');
@@ -197,7 +203,7 @@ impl SignatureInput {
                 let claim = if name == "created" { ClaimName::Created } else { ClaimName::Expires };
                 let text = seconds.to_string();
                 self.claims.take(claim, text.as_bytes(), false)?;
-                self.params.push_str(&format!(";{name}={text}"));
+                self.params.extend([";", name, "=", &text]);
             }
             ("keyid" | "nonce" | "alg" | "tag", BareItemFromInput::String(text)) => {
                 let text = text.as_str();
@@ -207,7 +213,7 @@ impl SignatureInput {
                     "alg" => self.algorithm = Some(text.to_owned()),
                     _ => self.tag = Some(text.to_owned()),
                 }
-                self.params.push_str(&format!(";{name}={}", quoted(text)));
+                self.params.extend([";", name, "=", &quoted(text)]);
             }
             _ => return Err(Error::malformed("unknown parameter, or one of another type")),
         }

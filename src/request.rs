@@ -1,8 +1,9 @@
-//! A request and its components (RFC 9421, 2): fields, the derived components, the target and the origin.
+//! A request and its components (RFC 9421, 2): header fields and derived components.
 
 use std::borrow::Cow;
 
 use crate::error::{Code, Error, Result};
+use crate::target::{Origin, Target};
 
 /// A field name in lower case, and how CGI spells it (RFC 3875, 4.1.18).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,196 +107,6 @@ pub fn field_value(value: &[u8]) -> Result<&[u8]> {
     }
 }
 
-/// The origin-form request target (RFC 9112, 3.2.1): the path and the query, as received.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    path: Vec<u8>,
-    query: Vec<u8>,
-    /// False where the server gave no raw path and several could have led to the one it did give.
-    exact: bool,
-}
-
-impl Target {
-    /// The target as it stands in the request line.
-    pub fn parse(raw: &[u8]) -> Result<Self> {
-        let (path, query) = match raw.iter().position(|octet| *octet == b'?') {
-            Some(mark) => (&raw[..mark], &raw[mark + 1..]),
-            None => (raw, &[][..]),
-        };
-        Self::of(path, query)
-    }
-
-    /// The target that a server received, against what the application routes on.
-    ///
-    /// `raw`: path and query, or None where the server keeps neither. `routed`: the path, decoded, in octets. A raw
-    /// path that does not decode to the routed one was rewritten on the way: what is signed is not what acts.
-    pub fn received(raw: Option<&[u8]>, routed: &[u8], query: &[u8]) -> Result<Self> {
-        let Some(raw) = raw else {
-            let exact = routed.iter().all(|octet| is_unreserved(*octet) || *octet == b'/');
-            return Ok(Self { exact, ..Self::of(&percent_encode(routed), query)? });
-        };
-        let target = Self::parse(raw)?;
-        if target.query != query {
-            return Err(ambiguous("the query is not the one in the request target"));
-        }
-        let same = if target.path.contains(&b'%') {
-            // cheroot and mod_wsgi leave `%2F` in the path that they decode.
-            percent_decode(&target.path, false)? == routed || percent_decode(&target.path, true)? == routed
-        } else {
-            target.path == routed
-        };
-        if !same {
-            return Err(ambiguous("the path is not the one in the request target"));
-        }
-        Ok(target)
-    }
-
-    fn of(path: &[u8], query: &[u8]) -> Result<Self> {
-        if path.first() != Some(&b'/') {
-            return Err(ambiguous("the target is not in origin form"));
-        }
-        // Servers and frameworks collapse a leading `//`, and some take it for an authority.
-        if path.starts_with(b"//") {
-            return Err(ambiguous("the path starts with //"));
-        }
-        if let Some(index) = path.iter().chain(query).position(|octet| !(0x21..0x7F).contains(octet) || *octet == b'#') {
-            return Err(Error::at(Code::TargetAmbiguous, "the target holds an octet that no target has", index));
-        }
-        percent_decode(path, false)?;
-        Ok(Self { path: path.to_vec(), query: query.to_vec(), exact: true })
-    }
-
-    /// The path as received.
-    pub fn path(&self) -> Result<&[u8]> {
-        if self.exact {
-            return Ok(&self.path);
-        }
-        Err(ambiguous("this server keeps no raw path, and this one can be written in several ways"))
-    }
-
-    /// The path with every segment decoded once and re-encoded, unreserved characters plain, the rest `%XX`. Dot
-    /// segments, control characters and what is not UTF-8 are refused; `%2F` stays apart from `/`.
-    pub fn canonical_path(&self) -> Result<Vec<u8>> {
-        let mut canonical = Vec::with_capacity(self.path.len());
-        for (nth, segment) in self.path.split(|octet| *octet == b'/').enumerate() {
-            let decoded = percent_decode(segment, false)?;
-            if decoded == b"." || decoded == b".." {
-                return Err(ambiguous("the path has a dot segment"));
-            }
-            if decoded.iter().any(u8::is_ascii_control) || std::str::from_utf8(&decoded).is_err() {
-                return Err(ambiguous("the path has a segment that is not UTF-8 text"));
-            }
-            if nth > 0 {
-                canonical.push(b'/');
-            }
-            canonical.extend(percent_encode_segment(&decoded));
-        }
-        Ok(canonical)
-    }
-
-    /// The query as received, without its `?`.
-    #[must_use]
-    pub fn query(&self) -> &[u8] {
-        &self.query
-    }
-
-    /// Path, and `?` query where there is one.
-    #[must_use]
-    pub fn text(&self) -> Vec<u8> {
-        let mut text = self.path.clone();
-        if !self.query.is_empty() {
-            text.push(b'?');
-            text.extend_from_slice(&self.query);
-        }
-        text
-    }
-
-    /// The path, exact or rebuilt.
-    #[must_use]
-    pub fn shown_path(&self) -> &[u8] {
-        &self.path
-    }
-}
-
-/// The query's pieces in stable order of their decoded names; each piece stays as received.
-#[must_use]
-pub fn sorted_query(query: &[u8]) -> Vec<u8> {
-    let mut pieces: Vec<(Vec<u8>, &[u8])> = query
-        .split(|octet| *octet == b'&')
-        .map(|piece| {
-            let name = piece.split(|octet| *octet == b'=').next().unwrap_or_default();
-            let spaced: Vec<u8> = name.iter().map(|octet| if *octet == b'+' { b' ' } else { *octet }).collect();
-            (percent_decode(&spaced, false).unwrap_or(spaced), piece)
-        })
-        .collect();
-    pieces.sort_by(|(a, _), (b, _)| a.cmp(b));
-    pieces.into_iter().map(|(_, piece)| piece).collect::<Vec<_>>().join(&b'&')
-}
-
-/// Scheme and authority of a service (RFC 9110, 4.3.1), e.g. `https://api.shop.example:8443`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    scheme: &'static str,
-    authority: String,
-}
-
-impl Origin {
-    /// `http` or `https`, `://`, host, optional port, nothing after.
-    pub fn parse(text: &str) -> Result<Self> {
-        let wrong = || Error::configuration(format!("origin: expected https://host or https://host:port, not {text:?}"));
-        let (scheme, authority) = match text.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => ("https", rest),
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => ("http", rest),
-            _ => return Err(wrong()),
-        };
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
-        let plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~:[]".contains(&octet);
-        if authority.is_empty() || !authority.bytes().all(plain) {
-            return Err(wrong());
-        }
-        let authority = normalized_authority(authority.as_bytes(), scheme).ok_or_else(wrong)?;
-        Ok(Self { scheme, authority })
-    }
-
-    /// RFC 9421, 2.2.3: lower case, without the scheme's default port.
-    #[must_use]
-    pub fn authority(&self) -> &str {
-        &self.authority
-    }
-
-    /// RFC 9421, 2.2.4.
-    #[must_use]
-    pub fn scheme(&self) -> &'static str {
-        self.scheme
-    }
-
-    /// Whether a Host field names this origin.
-    #[must_use]
-    pub fn admits(&self, host: &[u8]) -> bool {
-        normalized_authority(host, self.scheme).is_some_and(|authority| authority == self.authority)
-    }
-
-    /// As `parse` reads it.
-    #[must_use]
-    pub fn text(&self) -> String {
-        format!("{}://{}", self.scheme, self.authority)
-    }
-}
-
-fn normalized_authority(authority: &[u8], scheme: &str) -> Option<String> {
-    let text = std::str::from_utf8(authority).ok()?.to_ascii_lowercase();
-    let host_end = text.rfind(']').map_or(0, |bracket| bracket + 1);
-    let Some(colon) = text[host_end..].find(':').map(|colon| host_end + colon) else {
-        return (!text.is_empty()).then_some(text);
-    };
-    let (host, port) = (&text[..colon], &text[colon + 1..]);
-    let default = if scheme == "https" { "443" } else { "80" };
-    if host.is_empty() || !port.bytes().all(|octet| octet.is_ascii_digit()) || port.len() > 5 {
-        return None;
-    }
-    Some(if port.is_empty() || port == default { host.to_owned() } else { text })
-}
-
 /// What a scheme reads of a request.
 pub struct Request<'a> {
     /// The method as received (RFC 9110, 9.1: case-sensitive).
@@ -370,13 +181,16 @@ impl Component {
 
     /// The value; `@query` is without its `?`, which RFC 9421 (2.2.7) puts before it.
     pub fn value<'a>(self, request: &Request<'a>) -> Result<Cow<'a, [u8]>> {
-        let origin = || request.origin.ok_or_else(|| Error::configuration(format!("{} needs an origin", self.name())));
+        let origin = || {
+            // A message may cover the authority of a service that never said what it is: that is nobody's.
+            request.origin.ok_or_else(|| Error::new(Code::TargetAmbiguous, format!("{} needs an origin", self.name())))
+        };
         Ok(match self {
             Self::Method => Cow::Borrowed(request.method),
             Self::Path => Cow::Borrowed(request.target.path()?),
             Self::Query => Cow::Borrowed(request.target.query()),
-            Self::Authority => Cow::Borrowed(origin()?.authority.as_bytes()),
-            Self::Scheme => Cow::Borrowed(origin()?.scheme.as_bytes()),
+            Self::Authority => Cow::Borrowed(origin()?.authority().as_bytes()),
+            Self::Scheme => Cow::Borrowed(origin()?.scheme().as_bytes()),
             Self::RequestTarget => {
                 request.target.path()?;
                 Cow::Owned(request.target.text())
@@ -393,53 +207,4 @@ impl Component {
 #[must_use]
 pub fn is_token(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
-}
-
-fn is_unreserved(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"-._~".contains(&octet)
-}
-
-fn percent_encode(path: &[u8]) -> Vec<u8> {
-    path.split(|octet| *octet == b'/').map(percent_encode_segment).collect::<Vec<_>>().join(&b'/')
-}
-
-fn percent_encode_segment(segment: &[u8]) -> Vec<u8> {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let mut encoded = Vec::with_capacity(segment.len());
-    for octet in segment {
-        if is_unreserved(*octet) {
-            encoded.push(*octet);
-        } else {
-            encoded.extend([b'%', DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]]);
-        }
-    }
-    encoded
-}
-
-/// RFC 3986, 2.1, once; a `%` that is not followed by two digits is refused. `keep_slash` leaves `%2F` as it is.
-fn percent_decode(text: &[u8], keep_slash: bool) -> Result<Vec<u8>> {
-    let digit = |octet: Option<&u8>| octet.and_then(|octet| char::from(*octet).to_digit(16));
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut index = 0;
-    while index < text.len() {
-        if text[index] != b'%' {
-            decoded.push(text[index]);
-            index += 1;
-            continue;
-        }
-        let (Some(high), Some(low)) = (digit(text.get(index + 1)), digit(text.get(index + 2))) else {
-            return Err(Error::at(Code::TargetAmbiguous, "malformed percent-encoding", index));
-        };
-        match u8::try_from(high * 16 + low) {
-            Ok(b'/') if keep_slash => decoded.extend_from_slice(&text[index..index + 3]),
-            Ok(octet) => decoded.push(octet),
-            Err(_) => unreachable!("two hexadecimal digits are an octet"),
-        }
-        index += 3;
-    }
-    Ok(decoded)
-}
-
-fn ambiguous(message: &'static str) -> Error {
-    Error::new(Code::TargetAmbiguous, message)
 }

@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
+use crate::claims::{ClaimName, Claims};
+use crate::coverage::{Aspect, Coverage, ReplayClass};
 use crate::digest::{self, ContentDigest};
 use crate::error::{Code, Error, Result};
-use crate::mac::{Hash, Key, KeyRing, Signature, Signer};
+use crate::grammar::Grammar;
+use crate::mac::{Hash, KeyRing, Signature, Signer};
 use crate::message_signature::{self as message, Covered, Policy, SignatureInput};
-use crate::request::{Component, FieldName, Fields, Origin, Request, Target, is_token};
-use crate::template::{ClaimName, Claims, SignatureBase, Source, Template};
+use crate::request::{FieldName, Fields, Request, is_token};
+use crate::target::{Origin, Target};
+use crate::template::{SignatureBase, Source, Template};
 
 /// Octets of a field of ours.
 const LONGEST_FIELD: usize = 8 * 1024;
@@ -19,67 +23,21 @@ const REPLAY_MARGIN: i64 = 60;
 /// How a party signs.
 pub struct Scheme {
     name: String,
-    hash: Hash,
-    form: Form,
-    coverage: Coverage,
+    pub(crate) hash: Hash,
+    pub(crate) form: Form,
+    pub(crate) coverage: Coverage,
     empty_body: bool,
 }
 
-enum Form {
+pub(crate) enum Form {
     Template { base: Template, fields: Vec<OwnField> },
     Message { policy: Policy, input: FieldName, signature: FieldName, digest: FieldName },
 }
 
-struct OwnField {
-    name: FieldName,
-    written: String,
-    grammar: Grammar,
-}
-
-/// The form of a field that carries claims.
-pub enum Grammar {
-    /// One template for the whole value.
-    Whole(Template),
-    /// Members between separators, in any order; those that no template starts are ignored.
-    Members(char, Vec<Template>),
-}
-
-/// What the signature covers: the one source of `covered`, weaknesses and replay class.
-struct Coverage {
-    names: Vec<String>,
-    method: bool,
-    path: bool,
-    query: bool,
-    authority: bool,
-    body: bool,
-    digest: bool,
-    created: bool,
-    nonce: bool,
-    adjacent: bool,
-    lossy: bool,
-}
-
-/// What keeps a message from being accepted twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplayClass {
-    /// A covered nonce, new for each attempt.
-    Nonce,
-    /// The signed octets themselves, which a covered time bounds.
-    Base,
-    /// No signed time, so no protection is claimed.
-    None,
-}
-
-impl ReplayClass {
-    /// As printed.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Nonce => "nonce",
-            Self::Base => "base",
-            Self::None => "none",
-        }
-    }
+pub(crate) struct OwnField {
+    pub(crate) name: FieldName,
+    pub(crate) written: String,
+    pub(crate) grammar: Grammar,
 }
 
 /// What a request is read with: the service's own choices.
@@ -127,8 +85,12 @@ impl Scheme {
             .into_iter()
             .map(|(written, grammar)| Ok(OwnField { name: FieldName::parse(&written)?, written, grammar }))
             .collect::<Result<Vec<_>>>()?;
-        let holes: Vec<&Source> =
-            fields.iter().flat_map(|field| field.grammar.templates()).flat_map(Template::holes).map(|hole| &hole.source).collect();
+        let holes: Vec<&Source> = fields
+            .iter()
+            .flat_map(|field| field.grammar.templates())
+            .flat_map(Template::holes)
+            .map(|hole| &hole.source)
+            .collect();
         if !holes.contains(&&Source::Signature) {
             return Err(Error::configuration("fields: no field has a {signature:…}"));
         }
@@ -137,20 +99,33 @@ impl Scheme {
                 return Err(Error::configuration("base: a claim that no field carries"));
             }
         }
-        let coverage = Coverage::of_template(&base);
+        let coverage = Coverage::of_template(&base, hash);
         let scheme = Self { name, hash, form: Form::Template { base, fields }, coverage, empty_body };
         scheme.check_accepted(accept)?;
         Ok(scheme)
     }
 
     /// HTTP Message Signatures (RFC 9421) with hmac-sha256.
-    pub fn message(name: String, components: &[String], label: String, tag: Option<String>, accept: Option<&BTreeSet<String>>) -> Result<Self> {
+    pub fn message(
+        name: String,
+        components: &[String],
+        label: String,
+        tag: Option<String>,
+        accept: Option<&BTreeSet<String>>,
+    ) -> Result<Self> {
         let components = components
             .iter()
-            .map(|name| Covered::parse(name).ok_or_else(|| Error::configuration(format!("components: unknown component {name:?}"))))
+            .map(|name| {
+                Covered::parse(name)
+                    .ok_or_else(|| Error::configuration(format!("components: unknown component {name:?}")))
+            })
             .collect::<Result<Vec<_>>>()?;
         let starts = label.starts_with(|first: char| first.is_ascii_lowercase() || first == '*');
-        if !starts || !label.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b"_-.*".contains(&octet)) {
+        if !starts
+            || !label
+                .bytes()
+                .all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b"_-.*".contains(&octet))
+        {
             return Err(Error::configuration(format!("label: not a key of a structured field: {label:?}")));
         }
         let coverage = Coverage::of_components(&components);
@@ -177,10 +152,10 @@ impl Scheme {
         self.hash
     }
 
-    /// The parts that a signature covers.
+    /// What a signature covers.
     #[must_use]
-    pub fn covered(&self) -> &[String] {
-        &self.coverage.names
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
     }
 
     /// The fields that carry it.
@@ -205,51 +180,8 @@ impl Scheme {
         }
     }
 
-    /// Whether the service must say what its origin is.
-    #[must_use]
-    pub fn needs_origin(&self) -> bool {
-        self.coverage.authority
-    }
-
-    /// Whether the body itself is signed, and must be read before the signature can be checked.
-    #[must_use]
-    pub fn signs_body(&self) -> bool {
-        self.coverage.body
-    }
-
-    /// What keeps a message from being accepted twice.
-    #[must_use]
-    pub fn replay_class(&self) -> ReplayClass {
-        match (self.coverage.created, self.coverage.nonce) {
-            (true, true) => ReplayClass::Nonce,
-            (true, false) => ReplayClass::Base,
-            (false, _) => ReplayClass::None,
-        }
-    }
-
-    /// What the scheme cannot promise, as codes.
-    #[must_use]
-    pub fn weaknesses(&self) -> BTreeSet<&'static str> {
-        let coverage = &self.coverage;
-        [
-            (!coverage.created, "no-time"),
-            (coverage.created && !coverage.nonce, "no-nonce"),
-            (!coverage.method, "method-not-covered"),
-            (!coverage.path, "target-not-covered"),
-            (!coverage.query, "query-not-covered"),
-            (!coverage.body && !coverage.digest, "body-not-covered"),
-            (!coverage.authority, "audience"),
-            (coverage.adjacent, "adjacent-parts"),
-            (coverage.lossy, "lossy-transform"),
-            (self.hash == Hash::Sha1, "sha1"),
-        ]
-        .into_iter()
-        .filter_map(|(holds, code)| holds.then_some(code))
-        .collect()
-    }
-
     fn check_accepted(&self, accept: Option<&BTreeSet<String>>) -> Result<()> {
-        let weaknesses = self.weaknesses();
+        let weaknesses = self.coverage.weaknesses();
         match accept {
             Some(accepted) if !accepted.iter().map(String::as_str).eq(weaknesses.iter().copied()) => {
                 let list = weaknesses.into_iter().collect::<Vec<_>>().join(", ");
@@ -272,7 +204,7 @@ impl Scheme {
         terms: Terms,
     ) -> Result<Claim> {
         let (claims, input) = self.read(fields)?;
-        claims.check_window(terms)?;
+        claims.check_window(terms.now, terms.max_age)?;
         check_length(fields, terms)?;
         if method.is_empty() || !method.iter().all(|octet| is_token(*octet)) {
             return Err(Error::new(Code::TargetAmbiguous, "the method is not a token"));
@@ -281,13 +213,19 @@ impl Scheme {
         let origin = own_origin(fields, origins, named)?;
         let request = Request { method, target, fields, origin };
         let query_is_empty = target.query().is_empty();
-        let mut claim =
-            Claim { claims, base: SignatureBase::default(), names: Vec::new(), digest: None, query_is_empty, max_age: terms.max_age };
+        let mut claim = Claim {
+            claims,
+            base: SignatureBase::default(),
+            names: Vec::new(),
+            digest: None,
+            query_is_empty,
+            max_age: terms.max_age,
+        };
         match (&self.form, input) {
             (Form::Template { base, .. }, _) => {
                 claim.base = base.render(&request, &claim.claims)?;
-                claim.names.clone_from(&self.coverage.names);
-                claim.check_query(self.coverage.query)?;
+                claim.names = self.coverage.names().to_vec();
+                claim.check_query(self.coverage.has(Aspect::Query))?;
             }
             (Form::Message { policy, digest, .. }, Some(input)) => {
                 input.check_coverage(policy)?;
@@ -321,7 +259,8 @@ impl Scheme {
                 Ok((claims, None))
             }
             Form::Message { policy, input, signature, .. } => {
-                let (input, claims) = SignatureInput::read(&required(fields, input)?, &required(fields, signature)?, policy)?;
+                let (input, claims) =
+                    SignatureInput::read(&required(fields, input)?, &required(fields, signature)?, policy)?;
                 Ok((claims, Some(input)))
             }
         }
@@ -339,7 +278,7 @@ impl Scheme {
     /// SHA-256 over length-framed parts. Where no nonce is covered, the signature that we computed stands for the base:
     /// it is a function of exactly the key and the base, and never of the text received.
     fn replay_key(&self, claim: &Claim, key_id: Option<&str>, computed: &Signature) -> Option<([u8; 32], i64)> {
-        let unique = match self.replay_class() {
+        let unique = match self.coverage.replay_class() {
             ReplayClass::Nonce => claim.claims.nonce.as_deref()?.as_bytes(),
             ReplayClass::Base => computed.octets(),
             ReplayClass::None => return None,
@@ -350,14 +289,14 @@ impl Scheme {
             key.update((part.len() as u64).to_be_bytes());
             key.update(part);
         }
-        let end = claim.end().map_or(i64::MAX, |end| end.div_euclid(1000) + 1);
+        let end = claim.claims.end(claim.max_age).map_or(i64::MAX, |end| end.div_euclid(1000) + 1);
         Some((key.finalize().into(), end.saturating_add(REPLAY_MARGIN)))
     }
 
     /// The last checks, on the body that was received: digest, coverage, and the window again.
     pub fn conclude(&self, claim: &Claim, body: &[u8], now: i64) -> Result<Vec<String>> {
         let mut names = claim.names.clone();
-        let mut covered = self.coverage.body;
+        let mut covered = self.coverage.has(Aspect::Body);
         if let Some(digest) = &claim.digest {
             digest.check(body)?;
             names.push("body".to_owned());
@@ -367,104 +306,13 @@ impl Scheme {
             return Err(Error::new(Code::NotCovered, "the body is not covered"));
         }
         // The signature of nothing at all would open every route that takes no body.
-        let says_something = self.coverage.method || self.coverage.path || self.empty_body;
+        let says_something = self.coverage.has(Aspect::Method) || self.coverage.has(Aspect::Path) || self.empty_body;
         if body.is_empty() && !says_something {
             return Err(Error::new(Code::NotCovered, "an empty body, and nothing else is covered"));
         }
-        claim.claims.check_window(Terms { now, max_age: claim.max_age, body_limit: 0 })?;
+        claim.claims.check_window(now, claim.max_age)?;
         Ok(names)
     }
-
-    /// The fields to add, and the signature base behind them.
-    pub fn sign(&self, to_sign: ToSign<'_>, key: &Key, key_id: Option<&str>, created: i64, nonce: &str) -> Result<Signed> {
-        let ToSign { method, target, fields, origin, body } = to_sign;
-        let host_name = FieldName::parse("host")?;
-        let host = fields.get(&host_name)?;
-        let from_host = match (&origin, &host) {
-            (None, Some(host)) => Some(Origin::parse(&format!("https://{}", String::from_utf8_lossy(host)))?),
-            _ => None,
-        };
-        let origin = origin.or(from_host.as_ref());
-        let with_host = WithField {
-            fields,
-            name: &host_name,
-            value: origin.map(|origin| origin.authority().to_owned()).unwrap_or_default(),
-        };
-        let adds_host = self.coverage.authority && host.is_none() && origin.is_some();
-        let fields: &dyn Fields = if adds_host { &with_host } else { fields };
-        let request = &Request { method, target, fields, origin };
-        let mut signed = self.sign_request(request, body, key, key_id, created, nonce)?;
-        if adds_host {
-            signed.fields.insert(0, ("Host".to_owned(), with_host.value.clone()));
-        }
-        Ok(signed)
-    }
-
-    fn sign_request(&self, request: &Request<'_>, body: &[u8], key: &Key, key_id: Option<&str>, created: i64, nonce: &str) -> Result<Signed> {
-        match &self.form {
-            Form::Template { base, fields } => {
-                let templates: Vec<&Template> = fields.iter().flat_map(|field| field.grammar.templates()).collect();
-                let claims = base.claims(&templates, key_id, created, nonce);
-                let rendered = base.render(request, &claims)?;
-                rendered.check_framing(body)?;
-                let mut octets = Vec::new();
-                rendered.write(body, &mut octets);
-                let signature = key.sign(self.hash, &octets);
-                let written = fields
-                    .iter()
-                    .map(|field| Ok((field.written.clone(), field.grammar.write(&claims, &signature)?)))
-                    .collect::<Result<Vec<_>>>()?;
-                Ok(Signed { base: octets, fields: written })
-            }
-            Form::Message { policy, digest, .. } => {
-                let mut claims = Claims::default();
-                claims.take(ClaimName::Created, created.to_string().as_bytes(), false)?;
-                claims.take(ClaimName::Nonce, nonce.as_bytes(), false)?;
-                claims.take(ClaimName::KeyId, key_id.unwrap_or_default().as_bytes(), false)?;
-                let mut components = policy.components.clone();
-                let mut written = Vec::new();
-                let with_digest = WithField { fields: request.fields, name: digest, value: digest::write(body) };
-                let fields: &dyn Fields = if body.is_empty() {
-                    request.fields
-                } else {
-                    if !components.iter().any(Covered::is_digest) {
-                        components.push(Covered::Field(digest.clone()));
-                    }
-                    written.push((digest::FIELD.to_owned(), with_digest.value.clone()));
-                    &with_digest
-                };
-                let input = SignatureInput::new(components, policy, &claims);
-                let base = input.signature_base(&Request { fields, ..*request })?;
-                let mut octets = Vec::new();
-                base.write(&[], &mut octets);
-                written.extend(input.write(&key.sign(self.hash, &octets)));
-                Ok(Signed { base: octets, fields: written })
-            }
-        }
-    }
-}
-
-/// A request to sign.
-#[derive(Clone, Copy)]
-pub struct ToSign<'a> {
-    /// The method.
-    pub method: &'a [u8],
-    /// The target.
-    pub target: &'a Target,
-    /// The header fields so far.
-    pub fields: &'a dyn Fields,
-    /// The origin it is for; where there is none, the Host field says so.
-    pub origin: Option<&'a Origin>,
-    /// The body.
-    pub body: &'a [u8],
-}
-
-/// A signature base and the fields to add.
-pub struct Signed {
-    /// The octets that were signed.
-    pub base: Vec<u8>,
-    /// Names and values.
-    pub fields: Vec<(String, String)>,
 }
 
 impl Claim {
@@ -485,170 +333,6 @@ impl Claim {
             return Ok(());
         }
         Err(Error::new(Code::NotCovered, "the query is not covered"))
-    }
-
-    /// The last millisecond in which the message can be accepted.
-    fn end(&self) -> Option<i64> {
-        let created = self.claims.created.as_ref()?.milliseconds;
-        let end = created.saturating_add(self.max_age.saturating_mul(1000));
-        Some(self.claims.expires.as_ref().map_or(end, |expires| expires.milliseconds.min(end)))
-    }
-}
-
-impl Claims {
-    /// Too old, from the future, or past its own end.
-    fn check_window(&self, terms: Terms) -> Result<()> {
-        let expired = |message| Err(Error::new(Code::Expired, message));
-        let Some(created) = &self.created else { return Ok(()) };
-        let tolerance = terms.max_age.saturating_mul(1000);
-        if terms.now.saturating_sub(created.milliseconds) > tolerance {
-            return expired("too old");
-        }
-        if created.milliseconds.saturating_sub(terms.now) > tolerance {
-            return expired("from the future");
-        }
-        match &self.expires {
-            Some(expires) if expires.milliseconds < created.milliseconds => Err(Error::malformed("it ends before it begins")),
-            Some(expires) if terms.now > expires.milliseconds => expired("past its own end"),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Coverage {
-    fn of_template(base: &Template) -> Self {
-        let mut coverage = Self {
-            names: Vec::new(),
-            method: false,
-            path: false,
-            query: false,
-            authority: false,
-            body: false,
-            digest: false,
-            created: false,
-            nonce: false,
-            adjacent: base.has_adjacent_parts(),
-            lossy: base.is_lossy(),
-        };
-        for hole in base.holes() {
-            let name = match &hole.source {
-                Source::Component(component) => {
-                    coverage.add(*component);
-                    component.name()
-                }
-                Source::Field { name, .. } => {
-                    coverage.authority |= name.lower() == "host";
-                    name.lower()
-                }
-                Source::Body => {
-                    coverage.body = true;
-                    "body"
-                }
-                Source::Claim(ClaimName::Created) => {
-                    coverage.created = true;
-                    continue;
-                }
-                Source::Claim(ClaimName::Nonce) => {
-                    coverage.nonce = true;
-                    continue;
-                }
-                Source::Claim(_) | Source::Signature => continue,
-            };
-            if !coverage.names.iter().any(|known| known == name) {
-                coverage.names.push(name.to_owned());
-            }
-        }
-        coverage
-    }
-
-    fn of_components(components: &[Covered]) -> Self {
-        let mut coverage = Self {
-            names: components.iter().map(|component| component.name().to_owned()).collect(),
-            method: false,
-            path: false,
-            query: false,
-            authority: false,
-            body: false,
-            digest: true,
-            created: true,
-            nonce: true,
-            adjacent: false,
-            lossy: false,
-        };
-        for component in components {
-            match component {
-                Covered::Derived(derived) => coverage.add(*derived),
-                Covered::Field(name) => coverage.authority |= name.lower() == "host",
-            }
-        }
-        if !components.iter().any(Covered::is_digest) {
-            coverage.names.push("content-digest".to_owned());
-        }
-        coverage
-    }
-
-    fn add(&mut self, component: Component) {
-        self.method |= component == Component::Method;
-        self.path |= component.names_path();
-        self.query |= component.names_query();
-        self.authority |= component.names_authority();
-    }
-}
-
-impl Grammar {
-    fn templates(&self) -> &[Template] {
-        match self {
-            Self::Whole(template) => std::slice::from_ref(template),
-            Self::Members(_, templates) => templates,
-        }
-    }
-
-    fn read(&self, value: &[u8], hash: Hash, claims: &mut Claims) -> Result<()> {
-        let (separator, templates) = match self {
-            // WSGI servers join a field that occurs twice with a comma.
-            Self::Whole(template) if !template.has_comma() && value.contains(&b',') => {
-                return Err(Error::malformed("the field occurs twice"));
-            }
-            Self::Whole(template) => return template.read(value, hash, claims),
-            Self::Members(separator, templates) => (*separator, templates),
-        };
-        let mut seen = vec![false; templates.len()];
-        for member in value.split(|octet| char::from(*octet) == separator) {
-            let member = member.trim_ascii();
-            let known = templates.iter().position(|template| member.starts_with(template.prefix()));
-            if let Some(nth) = known {
-                templates[nth].read(member, hash, claims)?;
-                seen[nth] = true;
-            }
-        }
-        if seen.iter().all(|seen| *seen) {
-            return Ok(());
-        }
-        Err(Error::new(Code::SignatureMissing, "a member of the field is absent"))
-    }
-
-    fn write(&self, claims: &Claims, signature: &Signature) -> Result<String> {
-        let values = self.templates().iter().map(|template| template.write(claims, signature)).collect::<Result<Vec<_>>>()?;
-        Ok(match self {
-            Self::Whole(_) => values.concat(),
-            Self::Members(separator, _) => values.join(&separator.to_string()),
-        })
-    }
-}
-
-/// The fields of a request and one more, which replaces its namesake.
-struct WithField<'a> {
-    fields: &'a dyn Fields,
-    name: &'a FieldName,
-    value: String,
-}
-
-impl Fields for WithField<'_> {
-    fn get(&self, name: &FieldName) -> Result<Option<std::borrow::Cow<'_, [u8]>>> {
-        if name == self.name {
-            return Ok(Some(self.value.as_bytes().into()));
-        }
-        self.fields.get(name)
     }
 }
 
@@ -686,10 +370,7 @@ fn own_origin<'a>(fields: &dyn Fields, origins: &'a [Origin], named: Option<&Ori
         return Ok(None);
     }
     let wrong = |message| Err(Error::new(Code::TargetAmbiguous, message));
-    let host = match fields.get(&FieldName::parse("host")?) {
-        Ok(host) => host,
-        Err(_) => return wrong("the host can be read in two ways"),
-    };
+    let Ok(host) = fields.get(&FieldName::parse("host")?) else { return wrong("the host can be read in two ways") };
     let agrees = |origin: &&Origin| {
         host.as_deref().is_none_or(|host| origin.admits(host)) && named.is_none_or(|named| *origin == named)
     };

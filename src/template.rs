@@ -7,12 +7,11 @@ use std::borrow::Cow;
 use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
 use sha2::{Digest, Sha256, Sha512};
 
+use crate::claims::{CLAIMS, ClaimName, Claims, Time};
 use crate::error::{Code, Error, Result};
-use crate::mac::{Hash, Signature};
-use crate::request::{Component, FieldName, Request, sorted_query};
-
-/// Signatures that one message may carry.
-pub const MOST_SIGNATURES: usize = 16;
+use crate::mac::{Hash, Signature, Sink};
+use crate::request::{Component, FieldName, Request};
+use crate::target::sorted_query;
 
 /// A parsed template.
 #[derive(Debug)]
@@ -54,21 +53,6 @@ pub enum Source {
     Signature,
 }
 
-/// A signature parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClaimName {
-    /// When the message was signed.
-    Created,
-    /// When it ends.
-    Expires,
-    /// Unique for each attempt.
-    Nonce,
-    /// Stable over honest retries.
-    MessageId,
-    /// Which key.
-    KeyId,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transform {
     Hex,
@@ -82,14 +66,6 @@ enum Transform {
     Canonical,
 }
 
-const CLAIMS: [(&str, ClaimName); 5] = [
-    ("created", ClaimName::Created),
-    ("expires", ClaimName::Expires),
-    ("nonce", ClaimName::Nonce),
-    ("message_id", ClaimName::MessageId),
-    ("key_id", ClaimName::KeyId),
-];
-
 const TRANSFORMS: [(&str, Transform); 9] = [
     ("hex", Transform::Hex),
     ("base64", Transform::Base64),
@@ -101,101 +77,6 @@ const TRANSFORMS: [(&str, Transform); 9] = [
     ("lower", Transform::Lower),
     ("canonical", Transform::Canonical),
 ];
-
-/// A point in time, and the text it was received in: the base holds that text, never a number written anew.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Time {
-    /// As received.
-    pub text: String,
-    /// Unix milliseconds.
-    pub milliseconds: i64,
-}
-
-impl Time {
-    /// Seconds are `[0-9]{1,12}`, milliseconds `[0-9]{1,15}`: one spelling less to be liberal about.
-    pub fn parse(text: &[u8], in_milliseconds: bool) -> Result<Self> {
-        let most = if in_milliseconds { 15 } else { 12 };
-        let digits = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()));
-        match digits.and_then(|digits| digits.parse::<i64>().ok()) {
-            Some(number) if text.len() <= most => Ok(Self {
-                text: digits.unwrap_or_default().to_owned(),
-                milliseconds: if in_milliseconds { number } else { number * 1000 },
-            }),
-            _ => Err(Error::malformed("a time is not a plain decimal number")),
-        }
-    }
-
-    fn write(seconds: i64, in_milliseconds: bool) -> Self {
-        let number = if in_milliseconds { seconds * 1000 } else { seconds };
-        Self { text: number.to_string(), milliseconds: seconds * 1000 }
-    }
-}
-
-/// What a message says of itself, unproven.
-#[derive(Clone, Default)]
-pub struct Claims {
-    /// Which key.
-    pub key_id: Option<String>,
-    /// When the message was signed.
-    pub created: Option<Time>,
-    /// When it ends.
-    pub expires: Option<Time>,
-    /// Unique for each attempt.
-    pub nonce: Option<String>,
-    /// Stable over honest retries.
-    pub message_id: Option<String>,
-    /// Decoded and of the right size; the others can match nothing.
-    pub signatures: Vec<Signature>,
-    /// How many were given.
-    pub given: usize,
-}
-
-impl Claims {
-    fn text(&self, name: ClaimName) -> Option<&str> {
-        match name {
-            ClaimName::Created => self.created.as_ref().map(|time| time.text.as_str()),
-            ClaimName::Expires => self.expires.as_ref().map(|time| time.text.as_str()),
-            ClaimName::Nonce => self.nonce.as_deref(),
-            ClaimName::MessageId => self.message_id.as_deref(),
-            ClaimName::KeyId => self.key_id.as_deref(),
-        }
-    }
-
-    /// Takes a claim as received; one that stands in two places must be the same in both.
-    pub fn take(&mut self, name: ClaimName, text: &[u8], in_milliseconds: bool) -> Result<()> {
-        if let Some(earlier) = self.text(name) {
-            if earlier.as_bytes() == text {
-                return Ok(());
-            }
-            return Err(Error::malformed("a claim occurs twice, with two values"));
-        }
-        match name {
-            ClaimName::Created => self.created = Some(Time::parse(text, in_milliseconds)?),
-            ClaimName::Expires => self.expires = Some(Time::parse(text, in_milliseconds)?),
-            ClaimName::Nonce => self.nonce = Some(plain(text, 16, "nonce")?),
-            ClaimName::MessageId => self.message_id = Some(plain(text, 1, "message id")?),
-            ClaimName::KeyId => self.key_id = Some(plain(text, 1, "key id")?),
-        }
-        Ok(())
-    }
-
-    /// Takes a signature in octets.
-    pub fn take_signature(&mut self, octets: Option<&[u8]>, hash: Hash) -> Result<()> {
-        self.given += 1;
-        if self.given > MOST_SIGNATURES {
-            return Err(Error::malformed("too many signatures"));
-        }
-        self.signatures.extend(octets.and_then(|octets| Signature::received(octets, hash)));
-        Ok(())
-    }
-}
-
-fn plain(text: &[u8], least: usize, what: &'static str) -> Result<String> {
-    if !(least..=256).contains(&text.len()) || !text.iter().all(|octet| (0x20..0x7F).contains(octet)) {
-        return Err(Error::malformed(format!("{what}: {least} to 256 printable characters")));
-    }
-    Ok(String::from_utf8_lossy(text).into_owned())
-}
 
 /// A signature base, rendered but for the body, whose place it keeps.
 #[derive(Default)]
@@ -219,7 +100,7 @@ impl SignatureBase {
     }
 
     /// Writes the base, with `body` where it belongs.
-    pub fn write(&self, body: &[u8], sink: &mut impl crate::mac::Sink) {
+    pub fn write(&self, body: &[u8], sink: &mut impl Sink) {
         let mut from = 0;
         for place in &self.bodies {
             sink.put(&self.octets[from..place.at]);
@@ -231,7 +112,9 @@ impl SignatureBase {
 
     /// Refuses a body that would end its part early.
     pub fn check_framing(&self, body: &[u8]) -> Result<()> {
-        self.bodies.iter().try_for_each(|place| framed(&transformed(Cow::Borrowed(body), &place.transforms), &place.end))
+        self.bodies
+            .iter()
+            .try_for_each(|place| framed(&transformed(Cow::Borrowed(body), &place.transforms), &place.end))
     }
 }
 
@@ -298,7 +181,7 @@ impl Template {
                 if let Some(brace) = rest[..end].find('}') {
                     return Err(unknown("unopened part", index + brace));
                 }
-                parts.push(Part::Literal(rest[..end].as_bytes().to_vec()));
+                parts.push(Part::Literal(rest.as_bytes()[..end].to_vec()));
                 index += end;
             }
         }
@@ -473,19 +356,17 @@ impl Hole {
     }
 
     fn read(&self, text: &[u8], hash: Hash, claims: &mut Claims) -> Result<()> {
-        match self.source {
-            Source::Claim(name) => claims.take(name, text, self.transforms.contains(&Transform::Milliseconds)),
-            _ => {
-                let mut octets = [0; 96];
-                let decoded = match self.transforms.first() {
-                    Some(Transform::Hex) => base16ct::lower::decode(text, &mut octets).ok(),
-                    Some(Transform::Base64) => Base64::decode(text, &mut octets).ok(),
-                    Some(Transform::Base64Url) => Base64UrlUnpadded::decode(text, &mut octets).ok(),
-                    _ => None,
-                };
-                claims.take_signature(decoded, hash)
-            }
+        if let Source::Claim(name) = self.source {
+            return claims.take(name, text, self.transforms.contains(&Transform::Milliseconds));
         }
+        let mut octets = [0; 96];
+        let decoded = match self.transforms.first() {
+            Some(Transform::Hex) => base16ct::lower::decode(text, &mut octets).ok(),
+            Some(Transform::Base64) => Base64::decode(text, &mut octets).ok(),
+            Some(Transform::Base64Url) => Base64UrlUnpadded::decode(text, &mut octets).ok(),
+            _ => None,
+        };
+        claims.take_signature(decoded, hash)
     }
 
     fn value<'a>(&self, request: &Request<'a>, claims: &'a Claims) -> Result<Cow<'a, [u8]>> {

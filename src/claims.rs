@@ -1,0 +1,157 @@
+//! What a message says of itself, unproven: key id, times, nonce, signatures.
+
+use crate::error::{Code, Error, Result};
+use crate::mac::{Hash, Signature};
+
+/// Signatures that one message may carry.
+const MOST_SIGNATURES: usize = 16;
+
+/// A signature parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimName {
+    /// When the message was signed.
+    Created,
+    /// When it ends.
+    Expires,
+    /// Unique for each attempt.
+    Nonce,
+    /// Stable over honest retries.
+    MessageId,
+    /// Which key.
+    KeyId,
+}
+
+pub(crate) const CLAIMS: [(&str, ClaimName); 5] = [
+    ("created", ClaimName::Created),
+    ("expires", ClaimName::Expires),
+    ("nonce", ClaimName::Nonce),
+    ("message_id", ClaimName::MessageId),
+    ("key_id", ClaimName::KeyId),
+];
+
+/// A point in time, and the text it was received in: the base holds that text, never a number written anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// As received.
+    pub text: String,
+    /// Unix milliseconds.
+    pub milliseconds: i64,
+}
+
+impl Time {
+    /// Seconds are `[0-9]{1,12}`, milliseconds `[0-9]{1,15}`: one spelling less to be liberal about.
+    pub fn parse(text: &[u8], in_milliseconds: bool) -> Result<Self> {
+        let most = if in_milliseconds { 15 } else { 12 };
+        let digits = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()));
+        match digits.and_then(|digits| digits.parse::<i64>().ok()) {
+            Some(number) if text.len() <= most => Ok(Self {
+                text: digits.unwrap_or_default().to_owned(),
+                milliseconds: if in_milliseconds { number } else { number * 1000 },
+            }),
+            _ => Err(Error::malformed("a time is not a plain decimal number")),
+        }
+    }
+
+    /// A time to sign with.
+    #[must_use]
+    pub fn write(seconds: i64, in_milliseconds: bool) -> Self {
+        let number = if in_milliseconds { seconds * 1000 } else { seconds };
+        Self { text: number.to_string(), milliseconds: seconds * 1000 }
+    }
+}
+
+/// What a message says of itself, unproven.
+#[derive(Clone, Default)]
+pub struct Claims {
+    /// Which key.
+    pub key_id: Option<String>,
+    /// When the message was signed.
+    pub created: Option<Time>,
+    /// When it ends.
+    pub expires: Option<Time>,
+    /// Unique for each attempt.
+    pub nonce: Option<String>,
+    /// Stable over honest retries.
+    pub message_id: Option<String>,
+    /// Decoded and of the right size; the others can match nothing.
+    pub signatures: Vec<Signature>,
+    /// How many were given.
+    pub given: usize,
+}
+
+impl Claims {
+    /// A claim as received.
+    #[must_use]
+    pub fn text(&self, name: ClaimName) -> Option<&str> {
+        match name {
+            ClaimName::Created => self.created.as_ref().map(|time| time.text.as_str()),
+            ClaimName::Expires => self.expires.as_ref().map(|time| time.text.as_str()),
+            ClaimName::Nonce => self.nonce.as_deref(),
+            ClaimName::MessageId => self.message_id.as_deref(),
+            ClaimName::KeyId => self.key_id.as_deref(),
+        }
+    }
+
+    /// Takes a claim as received; one that stands in two places must be the same in both.
+    pub fn take(&mut self, name: ClaimName, text: &[u8], in_milliseconds: bool) -> Result<()> {
+        if let Some(earlier) = self.text(name) {
+            if earlier.as_bytes() == text {
+                return Ok(());
+            }
+            return Err(Error::malformed("a claim occurs twice, with two values"));
+        }
+        match name {
+            ClaimName::Created => self.created = Some(Time::parse(text, in_milliseconds)?),
+            ClaimName::Expires => self.expires = Some(Time::parse(text, in_milliseconds)?),
+            ClaimName::Nonce => self.nonce = Some(plain(text, 16, "nonce")?),
+            ClaimName::MessageId => self.message_id = Some(plain(text, 1, "message id")?),
+            ClaimName::KeyId => self.key_id = Some(plain(text, 1, "key id")?),
+        }
+        Ok(())
+    }
+
+    /// Refuses what is too old, from the future, or past its own end. `now`: Unix milliseconds; `max_age`: seconds.
+    pub fn check_window(&self, now: i64, max_age: i64) -> Result<()> {
+        let expired = |message| Err(Error::new(Code::Expired, message));
+        let Some(created) = &self.created else { return Ok(()) };
+        let tolerance = max_age.saturating_mul(1000);
+        if now.saturating_sub(created.milliseconds) > tolerance {
+            return expired("too old");
+        }
+        if created.milliseconds.saturating_sub(now) > tolerance {
+            return expired("from the future");
+        }
+        match &self.expires {
+            Some(expires) if expires.milliseconds < created.milliseconds => {
+                Err(Error::malformed("it ends before it begins"))
+            }
+            Some(expires) if now > expires.milliseconds => expired("past its own end"),
+            _ => Ok(()),
+        }
+    }
+
+    /// The last millisecond in which the message can be accepted.
+    #[must_use]
+    pub fn end(&self, max_age: i64) -> Option<i64> {
+        let created = self.created.as_ref()?.milliseconds;
+        let end = created.saturating_add(max_age.saturating_mul(1000));
+        Some(self.expires.as_ref().map_or(end, |expires| expires.milliseconds.min(end)))
+    }
+
+    /// Takes a signature in octets.
+    pub fn take_signature(&mut self, octets: Option<&[u8]>, hash: Hash) -> Result<()> {
+        self.given += 1;
+        if self.given > MOST_SIGNATURES {
+            return Err(Error::malformed("too many signatures"));
+        }
+        self.signatures.extend(octets.and_then(|octets| Signature::received(octets, hash)));
+        Ok(())
+    }
+}
+
+fn plain(text: &[u8], least: usize, what: &'static str) -> Result<String> {
+    if !(least..=256).contains(&text.len()) || !text.iter().all(|octet| (0x20..0x7F).contains(octet)) {
+        return Err(Error::malformed(format!("{what}: {least} to 256 printable characters")));
+    }
+    Ok(String::from_utf8_lossy(text).into_owned())
+}

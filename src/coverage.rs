@@ -1,0 +1,164 @@
+//! What a signature covers: the one source of `covered`, of the weaknesses and of the replay class.
+
+use std::collections::BTreeSet;
+
+use crate::claims::ClaimName;
+use crate::mac::Hash;
+use crate::message_signature::Covered;
+use crate::request::Component;
+use crate::template::{Source, Template};
+
+/// Something that acts, or that bounds when and where a message counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Aspect {
+    /// The method.
+    Method,
+    /// The path.
+    Path,
+    /// The query.
+    Query,
+    /// Whom the request is for.
+    Authority,
+    /// `http` or `https`.
+    Scheme,
+    /// The body, in the signature base itself.
+    Body,
+    /// The body, by its digest.
+    Digest,
+    /// When the message was signed.
+    Created,
+    /// What no other message has.
+    Nonce,
+}
+
+/// What a signature covers.
+pub struct Coverage {
+    names: Vec<String>,
+    aspects: BTreeSet<Aspect>,
+    flaws: BTreeSet<&'static str>,
+}
+
+/// What keeps a message from being accepted twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplayClass {
+    /// A covered nonce, new for each attempt.
+    Nonce,
+    /// The signed octets themselves, which a covered time bounds.
+    Base,
+    /// No signed time, so no protection is claimed.
+    None,
+}
+
+impl ReplayClass {
+    /// As printed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nonce => "nonce",
+            Self::Base => "base",
+            Self::None => "none",
+        }
+    }
+}
+
+impl Coverage {
+    /// Of a signature base made of parts.
+    #[must_use]
+    pub fn of_template(base: &Template, hash: Hash) -> Self {
+        let mut coverage = Self { names: Vec::new(), aspects: BTreeSet::new(), flaws: BTreeSet::new() };
+        for hole in base.holes() {
+            match &hole.source {
+                Source::Component(component) => coverage.add_component(*component),
+                Source::Field { name, .. } => coverage.add_field(name.lower()),
+                Source::Body => coverage.add("body", &[Aspect::Body]),
+                Source::Claim(ClaimName::Created) => coverage.aspects.extend([Aspect::Created]),
+                Source::Claim(ClaimName::Nonce) => coverage.aspects.extend([Aspect::Nonce]),
+                Source::Claim(_) | Source::Signature => {}
+            }
+        }
+        let flaws = [
+            (base.has_adjacent_parts(), "adjacent-parts"),
+            (base.is_lossy(), "lossy-transform"),
+            (hash == Hash::Sha1, "sha1"),
+        ];
+        coverage.flaws.extend(flaws.into_iter().filter_map(|(holds, code)| holds.then_some(code)));
+        coverage
+    }
+
+    /// Of a message signature that covers these components, its parameters, and the digest of a body where there is one.
+    #[must_use]
+    pub fn of_components(components: &[Covered]) -> Self {
+        let aspects = BTreeSet::from([Aspect::Created, Aspect::Nonce]);
+        let mut coverage = Self { names: Vec::new(), aspects, flaws: BTreeSet::new() };
+        for component in components {
+            match component {
+                Covered::Derived(component) => coverage.add_component(*component),
+                Covered::Field(name) => coverage.add_field(name.lower()),
+            }
+        }
+        coverage.add("content-digest", &[Aspect::Digest]);
+        coverage
+    }
+
+    /// Whether this is covered.
+    #[must_use]
+    pub fn has(&self, aspect: Aspect) -> bool {
+        self.aspects.contains(&aspect)
+    }
+
+    /// The covered parts by name.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// What the scheme cannot promise, as codes.
+    #[must_use]
+    pub fn weaknesses(&self) -> BTreeSet<&'static str> {
+        let absent = [
+            (!self.has(Aspect::Created), "no-time"),
+            (self.has(Aspect::Created) && !self.has(Aspect::Nonce), "no-nonce"),
+            (!self.has(Aspect::Method), "method-not-covered"),
+            (!self.has(Aspect::Path), "target-not-covered"),
+            (!self.has(Aspect::Query), "query-not-covered"),
+            (!self.has(Aspect::Body) && !self.has(Aspect::Digest), "body-not-covered"),
+            (!self.has(Aspect::Authority), "audience"),
+        ];
+        let absent = absent.into_iter().filter_map(|(holds, code)| holds.then_some(code));
+        absent.chain(self.flaws.iter().copied()).collect()
+    }
+
+    /// What keeps a message from being accepted twice.
+    #[must_use]
+    pub fn replay_class(&self) -> ReplayClass {
+        match (self.has(Aspect::Created), self.has(Aspect::Nonce)) {
+            (true, true) => ReplayClass::Nonce,
+            (true, false) => ReplayClass::Base,
+            (false, _) => ReplayClass::None,
+        }
+    }
+
+    fn add_component(&mut self, component: Component) {
+        let aspects: &[Aspect] = match component {
+            Component::Method => &[Aspect::Method],
+            Component::Path => &[Aspect::Path],
+            Component::Query => &[Aspect::Query],
+            Component::Authority => &[Aspect::Authority],
+            Component::RequestTarget => &[Aspect::Path, Aspect::Query],
+            Component::TargetUri => &[Aspect::Authority, Aspect::Path, Aspect::Query],
+            Component::Scheme => &[Aspect::Scheme],
+        };
+        self.add(component.name(), aspects);
+    }
+
+    fn add_field(&mut self, name: &str) {
+        self.add(name, if name == "host" { &[Aspect::Authority] } else { &[] });
+    }
+
+    fn add(&mut self, name: &str, aspects: &[Aspect]) {
+        self.aspects.extend(aspects);
+        if !self.names.iter().any(|known| known == name) {
+            self.names.push(name.to_owned());
+        }
+    }
+}

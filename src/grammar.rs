@@ -1,0 +1,60 @@
+//! The form of a field that carries claims: one template, or members between separators.
+
+use crate::claims::Claims;
+use crate::error::{Code, Error, Result};
+use crate::mac::{Hash, Signature};
+use crate::template::Template;
+
+/// The form of a field that carries claims.
+pub enum Grammar {
+    /// One template for the whole value.
+    Whole(Template),
+    /// Members between separators, in any order; those that no template starts are ignored.
+    Members(char, Vec<Template>),
+}
+
+impl Grammar {
+    /// Its templates.
+    #[must_use]
+    pub fn templates(&self) -> &[Template] {
+        match self {
+            Self::Whole(template) => std::slice::from_ref(template),
+            Self::Members(_, templates) => templates,
+        }
+    }
+
+    /// Reads the claims from the field's value.
+    pub fn read(&self, value: &[u8], hash: Hash, claims: &mut Claims) -> Result<()> {
+        let (separator, templates) = match self {
+            // WSGI servers join a field that occurs twice with a comma.
+            Self::Whole(template) if !template.has_comma() && value.contains(&b',') => {
+                return Err(Error::malformed("the field occurs twice"));
+            }
+            Self::Whole(template) => return template.read(value, hash, claims),
+            Self::Members(separator, templates) => (*separator, templates),
+        };
+        let mut seen = vec![false; templates.len()];
+        for member in value.split(|octet| char::from(*octet) == separator) {
+            let member = member.trim_ascii();
+            let known = templates.iter().position(|template| member.starts_with(template.prefix()));
+            if let Some(nth) = known {
+                templates[nth].read(member, hash, claims)?;
+                seen[nth] = true;
+            }
+        }
+        if seen.iter().all(|seen| *seen) {
+            return Ok(());
+        }
+        Err(Error::new(Code::SignatureMissing, "a member of the field is absent"))
+    }
+
+    /// The field's value.
+    pub fn write(&self, claims: &Claims, signature: &Signature) -> Result<String> {
+        let values =
+            self.templates().iter().map(|template| template.write(claims, signature)).collect::<Result<Vec<_>>>()?;
+        Ok(match self {
+            Self::Whole(_) => values.concat(),
+            Self::Members(separator, _) => values.join(&separator.to_string()),
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! Keys and rings, from Python's bytes and str.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyMapping, PyString, PyTuple};
+use zeroize::Zeroizing;
+
+use super::detached;
+use super::request::text;
+use crate::error::{Code, Error};
+use crate::mac::{self, Hash, Signature};
+
+/// An HMAC key (RFC 2104). Never printed, never pickled, wiped on drop.
+#[pyclass(frozen, module = "sealgate._native")]
+pub(super) struct Key(pub(super) Arc<mac::Key>);
+
+#[pymethods]
+impl Key {
+    #[new]
+    #[pyo3(signature = (octets, *, short_ok = false, published_ok = false))]
+    fn new(octets: &Bound<'_, PyAny>, short_ok: bool, published_ok: bool) -> PyResult<Self> {
+        Ok(Self(Arc::new(mac::Key::new(key_octets(octets)?, short_ok, published_ok)?)))
+    }
+
+    /// The signature octets of `message`.
+    #[pyo3(signature = (message, hash = "sha256"))]
+    fn sign<'py>(&self, py: Python<'py>, message: &[u8], hash: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let hash = Hash::parse(hash)?;
+        let signature = detached(py, message.len(), || self.0.sign(hash, message));
+        Ok(PyBytes::new(py, signature.octets()))
+    }
+
+    /// Returns if `signature` (octets, or lower-case hex as str) is right; raises `InvalidSignature` if not.
+    #[pyo3(signature = (message, signature, hash = "sha256"))]
+    fn verify(&self, py: Python<'_>, message: &[u8], signature: &Bound<'_, PyAny>, hash: &str) -> PyResult<()> {
+        let hash = Hash::parse(hash)?;
+        let given = if let Ok(text) = signature.cast::<PyString>() {
+            let mut octets = [0; 64];
+            let text = text.to_str().unwrap_or_default();
+            base16ct::lower::decode(text, &mut octets).ok().and_then(|octets| Signature::received(octets, hash))
+        } else {
+            Signature::received(signature.cast::<PyBytes>()?.as_bytes(), hash)
+        };
+        let Some(given) = given else {
+            return Err(Error::new(Code::InvalidSignature, "the signature does not have this hash's form").into());
+        };
+        Ok(detached(py, message.len(), || self.0.verify(hash, message, &given))?)
+    }
+
+    #[allow(clippy::unused_self)] // Python calls it on an object
+    fn __repr__(&self) -> &'static str {
+        "<Key>"
+    }
+}
+
+/// Keys by key id, or one anonymous key.
+#[pyclass(frozen, module = "sealgate._native")]
+pub(super) struct KeyRing(pub(super) mac::KeyRing);
+
+#[pymethods]
+impl KeyRing {
+    #[new]
+    fn new(keys: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let mut entries = Vec::new();
+        if let Ok(mapping) = keys.cast::<PyMapping>() {
+            for pair in mapping.items()?.iter() {
+                let (id, keys): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
+                let id = id.cast::<PyString>().map_err(|_| Error::configuration("keys: a key id is a str"))?;
+                entries.push((Some(text(id).into_owned()), several_keys(&keys)?));
+            }
+        } else {
+            entries.push((None, vec![one_key(keys)?]));
+        }
+        let decoy = keys.py().import("os")?.call_method1("urandom", (32,))?;
+        Ok(Self(mac::KeyRing::new(entries, key_octets(&decoy)?)?))
+    }
+
+    #[getter]
+    fn key_ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.0.key_ids().collect::<Vec<_>>())
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!("<KeyRing {}>", self.key_ids(py)?.repr()?))
+    }
+}
+
+fn one_key(key: &Bound<'_, PyAny>) -> PyResult<Arc<mac::Key>> {
+    if let Ok(key) = key.cast::<Key>() {
+        return Ok(Arc::clone(&key.get().0));
+    }
+    Ok(Arc::new(mac::Key::new(key_octets(key)?, false, false)?))
+}
+
+fn several_keys(keys: &Bound<'_, PyAny>) -> PyResult<Vec<Arc<mac::Key>>> {
+    if keys.is_instance_of::<PyList>() || keys.is_instance_of::<PyTuple>() {
+        return keys.try_iter()?.map(|key| one_key(&key?)).collect();
+    }
+    Ok(vec![one_key(keys)?])
+}
+
+fn key_octets(key: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>> {
+    if let Ok(octets) = key.cast::<PyBytes>() {
+        return Ok(Zeroizing::new(octets.as_bytes().to_vec()));
+    }
+    match key.cast::<PyString>().map(|text| text.to_str()) {
+        Ok(Ok(text)) => Ok(Zeroizing::new(text.as_bytes().to_vec())),
+        _ => Err(Error::configuration("key: expected bytes or str").into()),
+    }
+}

@@ -1,0 +1,274 @@
+//! Requests, from Python's own pairs, a WSGI environment or an ASGI scope.
+
+use std::borrow::Cow;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+
+use crate::error::{Code, Error};
+use crate::request::{FieldName, FieldPairs, Fields, field_value};
+use crate::target::{Origin, Target};
+
+/// The origins that this service answers for.
+#[pyclass(frozen, module = "sealgate._native")]
+pub(super) struct Origins(pub(super) Vec<Origin>);
+
+#[pymethods]
+impl Origins {
+    #[new]
+    fn new(origins: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let texts: Vec<String> = match origins.cast::<PyString>() {
+            Ok(one) => vec![text(one).into_owned()],
+            Err(_) => origins.extract().map_err(|_| Error::configuration("origin: expected a str or several"))?,
+        };
+        if texts.is_empty() {
+            return Err(Error::configuration("origin: empty").into());
+        }
+        Ok(Self(texts.iter().map(|text| Origin::parse(text)).collect::<Result<_, _>>()?))
+    }
+
+    fn __repr__(&self) -> String {
+        let texts: Vec<String> = self.0.iter().map(Origin::text).collect();
+        format!("<Origins {}>", texts.join(" "))
+    }
+}
+
+/// A request as it is signed or received.
+#[pyclass(frozen, module = "sealgate._native")]
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) target: Result<Target, Error>,
+    raw_target: Vec<u8>,
+    headers: Headers,
+    pub(super) body: Option<Py<PyBytes>>,
+    pub(super) origin: Option<Origin>,
+}
+
+enum Headers {
+    Pairs(FieldPairs),
+    Environ(Py<PyDict>),
+}
+
+struct EnvironFields<'py>(Bound<'py, PyDict>);
+
+impl Fields for EnvironFields<'_> {
+    fn get(&self, name: &FieldName) -> crate::error::Result<Option<Cow<'_, [u8]>>> {
+        let Ok(Some(value)) = self.0.get_item(name.environ()) else { return Ok(None) };
+        let Ok(value) = value.cast_into::<PyString>() else {
+            return Err(Error::new(Code::SignatureMalformed, "a field is not text"));
+        };
+        let octets = latin1(&value);
+        // PEP 3333: these two may be empty where the request has none.
+        if octets.is_empty() && matches!(name.environ(), "CONTENT_TYPE" | "CONTENT_LENGTH") {
+            return Ok(None);
+        }
+        field_value(&octets).map(|value| Some(Cow::Owned(value.to_vec())))
+    }
+}
+
+#[pymethods]
+impl Request {
+    #[new]
+    #[pyo3(signature = (method, target, headers = None, body = None, *, origin = None))]
+    fn new(
+        method: &Bound<'_, PyString>,
+        target: &Bound<'_, PyAny>,
+        headers: Option<&Bound<'_, PyAny>>,
+        body: Option<&Bound<'_, PyBytes>>,
+        origin: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<Self> {
+        let raw_target = octets_of(target)?.into_owned();
+        let mut pairs = FieldPairs::default();
+        if let Some(headers) = headers {
+            push_pairs(headers, &mut pairs)?;
+        }
+        Ok(Self {
+            method: text(method).into_owned(),
+            target: Target::parse(&raw_target),
+            raw_target,
+            headers: Headers::Pairs(pairs),
+            body: Some(body.map_or_else(|| PyBytes::new(method.py(), b"").unbind(), |body| body.clone().unbind())),
+            origin: origin.map(|origin| Origin::parse(&text(origin))).transpose()?,
+        })
+    }
+
+    /// A request received by a WSGI server (PEP 3333).
+    #[staticmethod]
+    #[pyo3(signature = (environ, path = None))]
+    fn from_wsgi(environ: &Bound<'_, PyDict>, path: Option<&Bound<'_, PyString>>) -> PyResult<Self> {
+        let get = |name: &str| -> PyResult<Option<Vec<u8>>> {
+            match environ.get_item(name)? {
+                Some(value) => Ok(Some(latin1(value.cast::<PyString>()?).into_owned())),
+                None => Ok(None),
+            }
+        };
+        let routed = match path {
+            Some(path) => text(path).into_owned().into_bytes(),
+            None => [get("SCRIPT_NAME")?.unwrap_or_default(), get("PATH_INFO")?.unwrap_or_default()].concat(),
+        };
+        let raw = match get("RAW_URI")? {
+            Some(raw) => Some(raw),
+            None => get("REQUEST_URI")?,
+        };
+        let query = get("QUERY_STRING")?.unwrap_or_default();
+        let method = get("REQUEST_METHOD")?.unwrap_or_default();
+        Ok(Self {
+            method: String::from_utf8_lossy(&method).into_owned(),
+            target: Target::received(raw.as_deref(), &routed, &query),
+            raw_target: raw.unwrap_or(routed),
+            headers: Headers::Environ(environ.clone().unbind()),
+            body: None,
+            origin: None,
+        })
+    }
+
+    /// A request received by an ASGI server: an `http` or `websocket` scope.
+    #[staticmethod]
+    fn from_asgi(scope: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let octets = |name: &str| -> PyResult<Option<Vec<u8>>> {
+            match scope.get_item(name)? {
+                Some(value) if !value.is_none() => Ok(Some(value.cast::<PyBytes>()?.as_bytes().to_vec())),
+                _ => Ok(None),
+            }
+        };
+        let routed = match scope.get_item("path")? {
+            Some(path) => text(path.cast::<PyString>()?).into_owned().into_bytes(),
+            None => Vec::new(),
+        };
+        let query = octets("query_string")?.unwrap_or_default();
+        let raw =
+            octets("raw_path")?.map(|path| if query.is_empty() { path } else { [path, query.clone()].join(&b'?') });
+        // RFC 6455, 4.1: a WebSocket handshake is a GET.
+        let method = match scope.get_item("method")? {
+            Some(method) => text(method.cast::<PyString>()?).into_owned(),
+            None => "GET".to_owned(),
+        };
+        let mut pairs = FieldPairs::default();
+        if let Some(headers) = scope.get_item("headers")? {
+            push_pairs(&headers, &mut pairs)?;
+        }
+        Ok(Self {
+            method,
+            target: Target::received(raw.as_deref(), &routed, &query),
+            raw_target: raw.unwrap_or(routed),
+            headers: Headers::Pairs(pairs),
+            body: None,
+            origin: None,
+        })
+    }
+
+    #[getter]
+    fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The target as received, or rebuilt from the decoded path where the server gives no raw one.
+    #[getter]
+    fn target(&self) -> String {
+        latin1_text(&self.target.as_ref().map_or_else(|_| self.raw_target.clone(), Target::text))
+    }
+
+    #[getter]
+    fn path(&self) -> String {
+        let path = |raw: &Vec<u8>| raw.split(|octet| *octet == b'?').next().map(latin1_text).unwrap_or_default();
+        self.target.as_ref().map_or_else(|_| path(&self.raw_target), |target| latin1_text(target.shown_path()))
+    }
+
+    #[getter]
+    fn query(&self) -> String {
+        self.target.as_ref().map(|target| latin1_text(target.query())).unwrap_or_default()
+    }
+
+    #[getter]
+    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        match &self.headers {
+            Headers::Pairs(pairs) => {
+                for (name, value) in pairs.iter() {
+                    list.append((latin1_text(name), latin1_text(value)))?;
+                }
+            }
+            Headers::Environ(environ) => {
+                for (name, value) in environ.bind(py).iter() {
+                    let (Ok(name), Ok(value)) = (name.cast::<PyString>(), value.cast::<PyString>()) else { continue };
+                    let name = text(name).to_ascii_lowercase().replace('_', "-");
+                    let field = name.strip_prefix("http-").or_else(|| name.starts_with("content-").then_some(&name));
+                    if let Some(field) = field {
+                        list.append((field, value))?;
+                    }
+                }
+            }
+        }
+        Ok(list)
+    }
+
+    #[getter]
+    fn origin(&self) -> Option<String> {
+        self.origin.as_ref().map(Origin::text)
+    }
+
+    #[getter]
+    fn body(&self, py: Python<'_>) -> Option<Py<PyBytes>> {
+        self.body.as_ref().map(|body| body.clone_ref(py))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Request {:?} {:?}>", self.method, self.path())
+    }
+}
+
+impl Request {
+    pub(super) fn with_fields<T>(&self, py: Python<'_>, call: impl FnOnce(&dyn Fields) -> T) -> T {
+        match &self.headers {
+            Headers::Pairs(pairs) => call(pairs),
+            Headers::Environ(environ) => call(&EnvironFields(environ.bind(py).clone())),
+        }
+    }
+}
+
+/// A str as UTF-8; lone surrogates become U+FFFD, which no part of a message may hold.
+pub(super) fn text<'a>(text: &'a Bound<'_, PyString>) -> Cow<'a, str> {
+    text.to_str().map_or_else(|_| Cow::Owned(text.to_string_lossy().into_owned()), Cow::Borrowed)
+}
+
+/// A str of octets, as WSGI has it (PEP 3333, "Unicode Issues").
+fn latin1<'a>(octets: &'a Bound<'_, PyString>) -> Cow<'a, [u8]> {
+    match text(octets) {
+        Cow::Borrowed(text) if text.is_ascii() => Cow::Borrowed(text.as_bytes()),
+        text => {
+            let mut buffer = [0; 4];
+            let octets = text.chars().flat_map(|character| match u8::try_from(character) {
+                Ok(octet) => vec![octet],
+                Err(_) => character.encode_utf8(&mut buffer).as_bytes().to_vec(),
+            });
+            Cow::Owned(octets.collect())
+        }
+    }
+}
+
+fn latin1_text(octets: &[u8]) -> String {
+    octets.iter().copied().map(char::from).collect()
+}
+
+fn octets_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
+    if let Ok(octets) = value.cast::<PyBytes>() {
+        return Ok(Cow::Borrowed(octets.as_bytes()));
+    }
+    match value.cast::<PyString>() {
+        Ok(text) => Ok(latin1(text)),
+        Err(_) => Err(PyTypeError::new_err("expected str or bytes")),
+    }
+}
+
+fn push_pairs(headers: &Bound<'_, PyAny>, pairs: &mut FieldPairs) -> PyResult<()> {
+    for pair in headers.try_iter()? {
+        let pair = pair?;
+        let (name, value) = match pair.cast::<PyTuple>() {
+            Ok(pair) => (pair.get_item(0)?, pair.get_item(1)?),
+            Err(_) => (pair.get_item(0)?, pair.get_item(1)?),
+        };
+        pairs.push(&octets_of(&name)?, &octets_of(&value)?);
+    }
+    Ok(())
+}

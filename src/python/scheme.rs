@@ -1,0 +1,323 @@
+//! Schemes, claims and proofs.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyFrozenSet, PyMapping, PyTuple};
+use zeroize::Zeroizing;
+
+use super::detached;
+use super::keys::{Key, KeyRing};
+use super::request::{Origins, Request};
+use crate::coverage::Aspect;
+use crate::error::{Code, Error};
+use crate::grammar::Grammar;
+use crate::mac::{self, Hash};
+use crate::scheme::{self as schemes, Proof, Terms};
+use crate::sign::{Signed, ToSign};
+use crate::template::Template;
+
+/// A field made of members split by `separator`, in any order; unknown ones are ignored.
+#[pyclass(frozen, module = "sealgate._native")]
+pub(super) struct Members {
+    separator: char,
+    members: Vec<String>,
+}
+
+#[pymethods]
+impl Members {
+    #[new]
+    #[pyo3(signature = (separator, *members))]
+    fn new(separator: &str, members: Vec<String>) -> PyResult<Self> {
+        let mut characters = separator.chars();
+        match (characters.next(), characters.next()) {
+            (Some(separator), None) if separator.is_ascii() && !members.is_empty() => Ok(Self { separator, members }),
+            _ => Err(Error::configuration("members: expected one ASCII character and at least one template").into()),
+        }
+    }
+}
+
+/// A request that was proven.
+#[pyclass(frozen, module = "sealgate._native")]
+pub(super) struct Verified {
+    #[pyo3(get)]
+    key_id: Option<String>,
+    #[pyo3(get)]
+    scheme: String,
+    covered: Vec<String>,
+    #[pyo3(get)]
+    created: Option<i64>,
+    #[pyo3(get)]
+    nonce: Option<String>,
+    #[pyo3(get)]
+    message_id: Option<String>,
+    body: Py<PyBytes>,
+}
+
+#[pymethods]
+impl Verified {
+    #[getter]
+    fn covered<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.covered)
+    }
+
+    #[getter]
+    fn body(&self, py: Python<'_>) -> Py<PyBytes> {
+        self.body.clone_ref(py)
+    }
+
+    fn __repr__(&self) -> String {
+        let key_id = self.key_id.as_deref().unwrap_or("anonymous");
+        format!("<Verified {} by {key_id:?} covering {}>", self.scheme, self.covered.join(" "))
+    }
+}
+
+/// What a request says of itself, unproven.
+#[pyclass(frozen, module = "sealgate._native")]
+pub(super) struct Claim {
+    scheme: Py<Scheme>,
+    read: schemes::Claim,
+    proof: OnceLock<(Proof, Option<String>)>,
+}
+
+#[pymethods]
+impl Claim {
+    #[getter]
+    fn key_id(&self) -> Option<&str> {
+        self.read.key_id()
+    }
+
+    /// After `authenticate`: the replay key (32 bytes) and the Unix second from which it may be forgotten, or None.
+    #[getter]
+    fn replay<'py>(&self, py: Python<'py>) -> Option<(Bound<'py, PyBytes>, i64)> {
+        let (proof, _) = self.proof.get()?;
+        proof.replay.map(|(key, expires)| (PyBytes::new(py, &key), expires))
+    }
+
+    /// Checks the signature against every candidate key; `body` only where `Scheme.signs_body`.
+    fn authenticate(&self, py: Python<'_>, keys: &KeyRing, body: Option<&[u8]>) -> PyResult<()> {
+        let body = body.unwrap_or_default();
+        let scheme = &self.scheme.get().scheme;
+        let proof = detached(py, body.len(), || scheme.authenticate(&self.read, &keys.0, body))?;
+        let key_id = keys.0.key_id(proof.signer).map(str::to_owned);
+        self.proof.set((proof, key_id)).map_err(|_| PyRuntimeError::new_err("a claim is authenticated once"))
+    }
+
+    /// Checks the digest, the coverage, and the window again.
+    fn conclude(&self, body: &Bound<'_, PyBytes>, now: f64) -> PyResult<Verified> {
+        let Some((_, key_id)) = self.proof.get() else {
+            return Err(PyRuntimeError::new_err("a claim is authenticated before it is concluded"));
+        };
+        let octets = body.as_bytes();
+        let scheme = &self.scheme.get().scheme;
+        let covered = detached(body.py(), octets.len(), || scheme.conclude(&self.read, octets, milliseconds(now)))?;
+        let claims = self.read.claims();
+        Ok(Verified {
+            key_id: key_id.clone(),
+            scheme: scheme.name().to_owned(),
+            covered,
+            created: claims.created.as_ref().map(|created| created.milliseconds.div_euclid(1000)),
+            nonce: claims.nonce.clone(),
+            message_id: claims.message_id.clone(),
+            body: body.clone().unbind(),
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Claim {}>", self.scheme.get().scheme.name())
+    }
+}
+
+/// How a party signs, as data.
+#[pyclass(frozen, module = "sealgate._native")]
+pub(super) struct Scheme {
+    scheme: schemes::Scheme,
+    #[pyo3(get)]
+    max_age: Option<i64>,
+}
+
+#[pymethods]
+impl Scheme {
+    #[new]
+    #[allow(clippy::needless_pass_by_value)] // what is converted from Python is owned
+    #[pyo3(signature = (name, *, base, fields, hash = "sha256", accept_weaknesses = Some(BTreeSet::new()), empty_body = false, max_age = None))]
+    fn new(
+        name: String,
+        base: &str,
+        fields: &Bound<'_, PyMapping>,
+        hash: &str,
+        accept_weaknesses: Option<BTreeSet<String>>,
+        empty_body: bool,
+        max_age: Option<i64>,
+    ) -> PyResult<Self> {
+        let mut grammars = Vec::new();
+        for pair in fields.items()?.iter() {
+            let (field, form): (String, Bound<'_, PyAny>) = pair.extract()?;
+            let grammar = if let Ok(members) = form.cast::<Members>() {
+                let members = members.get();
+                let templates =
+                    members.members.iter().map(|text| Template::parse_field(text)).collect::<Result<_, _>>()?;
+                Grammar::Members(members.separator, templates)
+            } else {
+                Grammar::Whole(Template::parse_field(&form.extract::<String>()?)?)
+            };
+            grammars.push((field, grammar));
+        }
+        let hash = Hash::parse(hash)?;
+        let scheme = schemes::Scheme::template(name, hash, base, grammars, accept_weaknesses.as_ref(), empty_body)?;
+        Ok(Self { scheme, max_age: checked_age(max_age)? })
+    }
+
+    /// HTTP Message Signatures (RFC 9421).
+    #[staticmethod]
+    #[allow(clippy::needless_pass_by_value)] // as above
+    #[pyo3(signature = (name = "rfc9421", *, components = None, label = "sig1", tag = None, accept_weaknesses = Some(BTreeSet::new()), max_age = None))]
+    fn message_signature(
+        name: &str,
+        components: Option<Vec<String>>,
+        label: &str,
+        tag: Option<String>,
+        accept_weaknesses: Option<BTreeSet<String>>,
+        max_age: Option<i64>,
+    ) -> PyResult<Self> {
+        let components =
+            components.unwrap_or_else(|| ["@method", "@authority", "@path", "@query"].map(str::to_owned).to_vec());
+        let accept = accept_weaknesses.as_ref();
+        let scheme = schemes::Scheme::message(name.to_owned(), &components, label.to_owned(), tag, accept)?;
+        Ok(Self { scheme, max_age: checked_age(max_age)? })
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        self.scheme.name()
+    }
+
+    #[getter]
+    fn covered<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.scheme.coverage().names())
+    }
+
+    #[getter]
+    fn hash(&self) -> &'static str {
+        self.scheme.hash().name()
+    }
+
+    #[getter]
+    fn replay_class(&self) -> &'static str {
+        self.scheme.coverage().replay_class().name()
+    }
+
+    #[getter]
+    fn names_key(&self) -> bool {
+        self.scheme.names_key()
+    }
+
+    #[getter]
+    fn needs_origin(&self) -> bool {
+        [Aspect::Authority, Aspect::Scheme].into_iter().any(|aspect| self.scheme.coverage().has(aspect))
+    }
+
+    #[getter]
+    fn signs_body(&self) -> bool {
+        self.scheme.coverage().has(Aspect::Body)
+    }
+
+    #[getter]
+    fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.scheme.fields())
+    }
+
+    fn weaknesses<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyFrozenSet>> {
+        PyFrozenSet::new(py, self.scheme.coverage().weaknesses())
+    }
+
+    /// Reads what the request says of itself, and refuses what needs no key to be refused.
+    fn claim(
+        slf: &Bound<'_, Self>,
+        request: &Request,
+        origins: Option<&Origins>,
+        now: f64,
+        max_age: i64,
+        body_limit: u64,
+    ) -> PyResult<Claim> {
+        let terms = Terms { now: milliseconds(now), max_age, body_limit };
+        let claim = request.with_fields(slf.py(), |fields| {
+            slf.get().scheme.claim(
+                request.method.as_bytes(),
+                request.target.as_ref().map_err(Clone::clone),
+                fields,
+                origins.map_or(&[], |origins| &origins.0),
+                request.origin.as_ref(),
+                terms,
+            )
+        })?;
+        Ok(Claim { scheme: slf.clone().unbind(), read: claim, proof: OnceLock::new() })
+    }
+
+    /// The header fields to add.
+    fn sign(
+        &self,
+        py: Python<'_>,
+        request: &Request,
+        key: &Key,
+        key_id: Option<&str>,
+        created: i64,
+        nonce: &str,
+    ) -> PyResult<Vec<(String, String)>> {
+        Ok(self.signed(py, request, &key.0, key_id, created, nonce)?.fields)
+    }
+
+    /// The octets that `sign` signs.
+    fn signature_base<'py>(
+        &self,
+        py: Python<'py>,
+        request: &Request,
+        key_id: Option<&str>,
+        created: i64,
+        nonce: &str,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        // The base does not depend on the key: any will do.
+        let key = mac::Key::new(Zeroizing::new(vec![1; 16]), false, false)?;
+        Ok(PyBytes::new(py, &self.signed(py, request, &key, key_id, created, nonce)?.base))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Scheme {}>", self.scheme.name())
+    }
+}
+
+impl Scheme {
+    fn signed(
+        &self,
+        py: Python<'_>,
+        request: &Request,
+        key: &mac::Key,
+        key_id: Option<&str>,
+        created: i64,
+        nonce: &str,
+    ) -> PyResult<Signed> {
+        let body = request.body.as_ref().map(|body| body.bind(py).as_bytes()).unwrap_or_default();
+        let origin = request.origin.as_ref();
+        let signed = request.with_fields(py, |fields| {
+            let target = request.target.as_ref().map_err(Clone::clone)?;
+            let to_sign = ToSign { method: request.method.as_bytes(), target, fields, origin, body };
+            self.scheme.sign(to_sign, key, key_id, created, nonce)
+        });
+        // What cannot be signed is the signer's mistake, not a peer's.
+        signed.map_err(|error| PyErr::from(Error { code: Code::Configuration, ..error }))
+    }
+}
+
+fn checked_age(max_age: Option<i64>) -> Result<Option<i64>, Error> {
+    if max_age.is_some_and(|seconds| seconds <= 0) {
+        return Err(Error::configuration("max_age: expected seconds above 0"));
+    }
+    Ok(max_age)
+}
+
+#[allow(clippy::cast_possible_truncation)] // saturates, which is as far from any window as it gets
+fn milliseconds(seconds: f64) -> i64 {
+    (seconds * 1000.0).floor() as i64
+}

@@ -1,0 +1,138 @@
+//! Signing: the same templates and components, read in the other direction.
+
+use std::borrow::Cow;
+
+use crate::claims::{ClaimName, Claims};
+use crate::coverage::Aspect;
+use crate::digest;
+use crate::error::Result;
+use crate::mac::Key;
+use crate::message_signature::{Covered, SignatureInput};
+use crate::request::{FieldName, Fields, Request};
+use crate::scheme::{Form, Scheme};
+use crate::target::{Origin, Target};
+use crate::template::Template;
+
+/// A request to sign.
+#[derive(Clone, Copy)]
+pub struct ToSign<'a> {
+    /// The method.
+    pub method: &'a [u8],
+    /// The target.
+    pub target: &'a Target,
+    /// The header fields so far.
+    pub fields: &'a dyn Fields,
+    /// The origin it is for; where there is none, the Host field says so.
+    pub origin: Option<&'a Origin>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// A signature base and the fields to add.
+pub struct Signed {
+    /// The octets that were signed.
+    pub base: Vec<u8>,
+    /// Names and values.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Scheme {
+    /// The fields to add, and the signature base behind them.
+    pub fn sign(
+        &self,
+        to_sign: ToSign<'_>,
+        key: &Key,
+        key_id: Option<&str>,
+        created: i64,
+        nonce: &str,
+    ) -> Result<Signed> {
+        let ToSign { method, target, fields, origin, body } = to_sign;
+        let host_name = FieldName::parse("host")?;
+        let host = fields.get(&host_name)?;
+        let from_host = match (&origin, &host) {
+            (None, Some(host)) => Some(Origin::parse(&format!("https://{}", String::from_utf8_lossy(host)))?),
+            _ => None,
+        };
+        let origin = origin.or(from_host.as_ref());
+        let with_host = WithField {
+            fields,
+            name: &host_name,
+            value: origin.map(|origin| origin.authority().to_owned()).unwrap_or_default(),
+        };
+        let adds_host = self.coverage.has(Aspect::Authority) && host.is_none() && origin.is_some();
+        let fields: &dyn Fields = if adds_host { &with_host } else { fields };
+        let request = &Request { method, target, fields, origin };
+        let mut signed = self.sign_request(request, body, key, key_id, created, nonce)?;
+        if adds_host {
+            signed.fields.insert(0, ("Host".to_owned(), with_host.value.clone()));
+        }
+        Ok(signed)
+    }
+
+    fn sign_request(
+        &self,
+        request: &Request<'_>,
+        body: &[u8],
+        key: &Key,
+        key_id: Option<&str>,
+        created: i64,
+        nonce: &str,
+    ) -> Result<Signed> {
+        match &self.form {
+            Form::Template { base, fields } => {
+                let templates: Vec<&Template> = fields.iter().flat_map(|field| field.grammar.templates()).collect();
+                let claims = base.claims(&templates, key_id, created, nonce);
+                let rendered = base.render(request, &claims)?;
+                rendered.check_framing(body)?;
+                let mut octets = Vec::new();
+                rendered.write(body, &mut octets);
+                let signature = key.sign(self.hash, &octets);
+                let written = fields
+                    .iter()
+                    .map(|field| Ok((field.written.clone(), field.grammar.write(&claims, &signature)?)))
+                    .collect::<Result<Vec<_>>>()?;
+                Ok(Signed { base: octets, fields: written })
+            }
+            Form::Message { policy, digest, .. } => {
+                let mut claims = Claims::default();
+                claims.take(ClaimName::Created, created.to_string().as_bytes(), false)?;
+                claims.take(ClaimName::Nonce, nonce.as_bytes(), false)?;
+                claims.take(ClaimName::KeyId, key_id.unwrap_or_default().as_bytes(), false)?;
+                let mut components = policy.components.clone();
+                let mut written = Vec::new();
+                let with_digest = WithField { fields: request.fields, name: digest, value: digest::write(body) };
+                let fields: &dyn Fields = if body.is_empty() {
+                    request.fields
+                } else {
+                    if !components.iter().any(Covered::is_digest) {
+                        components.push(Covered::Field(digest.clone()));
+                    }
+                    written.push((digest::FIELD.to_owned(), with_digest.value.clone()));
+                    &with_digest
+                };
+                let input = SignatureInput::new(components, policy, &claims);
+                let base = input.signature_base(&Request { fields, ..*request })?;
+                let mut octets = Vec::new();
+                base.write(&[], &mut octets);
+                written.extend(input.write(&key.sign(self.hash, &octets)));
+                Ok(Signed { base: octets, fields: written })
+            }
+        }
+    }
+}
+
+/// The fields of a request and one more, which replaces its namesake.
+struct WithField<'a> {
+    fields: &'a dyn Fields,
+    name: &'a FieldName,
+    value: String,
+}
+
+impl Fields for WithField<'_> {
+    fn get(&self, name: &FieldName) -> Result<Option<Cow<'_, [u8]>>> {
+        if name == self.name {
+            return Ok(Some(self.value.as_bytes().into()));
+        }
+        self.fields.get(name)
+    }
+}
