@@ -27,7 +27,12 @@ impl ContentDigest {
                     // Structured fields tolerate non-zero padding bits; two texts of one digest are not for us.
                     let text = format!("{name}=:{}:", Base64::encode_string(octets));
                     let canonical = field.windows(text.len()).any(|window| window == text.as_bytes());
-                    canonical.then(|| Some(octets.clone())).ok_or_else(|| Error::malformed("content-digest: base64"))
+                    // A map keeps the last of two members, another reader the first.
+                    let prefix = format!("{name}=");
+                    let once = field.windows(prefix.len()).filter(|window| *window == prefix.as_bytes()).count() == 1;
+                    (canonical && once)
+                        .then(|| Some(octets.clone()))
+                        .ok_or_else(|| Error::malformed("content-digest: base64"))
                 }
                 _ => Err(Error::malformed("content-digest: not a digest of this algorithm's size")),
             },

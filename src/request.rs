@@ -18,13 +18,18 @@ impl FieldName {
         if name.is_empty() || !name.bytes().all(|octet| is_token(octet) && octet != b'_') {
             return Err(Error::configuration(format!("not a field name: {name:?}")));
         }
+        Ok(Self::known(name))
+    }
+
+    /// A name that is known to be one.
+    pub(crate) fn known(name: &str) -> Self {
         let lower = name.to_ascii_lowercase();
         let upper = lower.to_ascii_uppercase().replace('-', "_");
         let environ = match upper.as_str() {
             "CONTENT_TYPE" | "CONTENT_LENGTH" => upper,
             _ => format!("HTTP_{upper}"),
         };
-        Ok(Self { lower, environ })
+        Self { lower, environ }
     }
 
     /// Lower case.

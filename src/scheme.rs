@@ -1,6 +1,7 @@
 //! How a party signs, as data, and the one pipeline: `Scheme` reads a `Claim`, the claim is proven, `Verified` follows.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
@@ -19,6 +20,9 @@ use crate::template::{SignatureBase, Source, Template};
 const LONGEST_FIELD: usize = 8 * 1024;
 /// Seconds for which a replay key outlives its message: clocks of several hosts differ.
 const REPLAY_MARGIN: i64 = 60;
+
+pub(crate) static HOST: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("host"));
+static CONTENT_LENGTH: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-length"));
 
 /// How a party signs.
 pub struct Scheme {
@@ -353,7 +357,7 @@ fn own_field(fields: &dyn Fields, name: &FieldName) -> Result<Option<Vec<u8>>> {
 
 /// RFC 9110, 8.6: a length that is over the limit is refused before a key is looked up or an octet read.
 fn check_length(fields: &dyn Fields, terms: Terms) -> Result<()> {
-    let Some(value) = fields.get(&FieldName::parse("content-length")?)? else { return Ok(()) };
+    let Some(value) = fields.get(&CONTENT_LENGTH)? else { return Ok(()) };
     let length = std::str::from_utf8(&value).ok().filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()));
     match length.map(str::parse::<u64>) {
         // WSGI servers give an empty length where there is none.
@@ -370,7 +374,7 @@ fn own_origin<'a>(fields: &dyn Fields, origins: &'a [Origin], named: Option<&Ori
         return Ok(None);
     }
     let wrong = |message| Err(Error::new(Code::TargetAmbiguous, message));
-    let Ok(host) = fields.get(&FieldName::parse("host")?) else { return wrong("the host can be read in two ways") };
+    let Ok(host) = fields.get(&HOST) else { return wrong("the host can be read in two ways") };
     let agrees = |origin: &&Origin| {
         host.as_deref().is_none_or(|host| origin.admits(host)) && named.is_none_or(|named| *origin == named)
     };

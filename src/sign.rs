@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::mac::Key;
 use crate::message_signature::{Covered, SignatureInput};
 use crate::request::{FieldName, Fields, Request};
-use crate::scheme::{Form, Scheme};
+use crate::scheme::{Form, HOST, Scheme};
 use crate::target::{Origin, Target};
 use crate::template::Template;
 
@@ -47,8 +47,7 @@ impl Scheme {
         nonce: &str,
     ) -> Result<Signed> {
         let ToSign { method, target, fields, origin, body } = to_sign;
-        let host_name = FieldName::parse("host")?;
-        let host = fields.get(&host_name)?;
+        let host = fields.get(&HOST)?;
         let from_host = match (&origin, &host) {
             (None, Some(host)) => Some(Origin::parse(&format!("https://{}", String::from_utf8_lossy(host)))?),
             _ => None,
@@ -56,7 +55,7 @@ impl Scheme {
         let origin = origin.or(from_host.as_ref());
         let with_host = WithField {
             fields,
-            name: &host_name,
+            name: &HOST,
             value: origin.map(|origin| origin.authority().to_owned()).unwrap_or_default(),
         };
         let adds_host = self.coverage.has(Aspect::Authority) && host.is_none() && origin.is_some();

@@ -188,7 +188,8 @@ fn normalized_authority(authority: &[u8], scheme: &str) -> Option<String> {
     };
     let (host, port) = (&text[..colon], &text[colon + 1..]);
     let default = if scheme == "https" { "443" } else { "80" };
-    if host.is_empty() || !port.bytes().all(|octet| octet.is_ascii_digit()) || port.len() > 5 {
+    let is_port = port.bytes().all(|octet| octet.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok());
+    if host.is_empty() || !is_port || port.len() > 5 {
         return None;
     }
     Some(if port.is_empty() || port == default { host.to_owned() } else { text })

@@ -337,7 +337,8 @@ impl Hole {
                 "header" => {
                     let name = words.next().unwrap_or_default();
                     let (name, optional) = name.strip_suffix('?').map_or((name, false), |name| (name, true));
-                    Source::Field { name: FieldName::parse(name)?, optional }
+                    let name = FieldName::parse(name).map_err(|_| unknown("unknown part", index))?;
+                    Source::Field { name, optional }
                 }
                 _ => return Err(unknown("unknown part", index)),
             }

