@@ -10,7 +10,7 @@ use crate::coverage::{Aspect, Coverage, ReplayClass};
 use crate::digest::{self, ContentDigest};
 use crate::error::{Code, Error, Result};
 use crate::grammar::Grammar;
-use crate::mac::{Hash, KeyRing, Signature, Signer};
+use crate::mac::{Hash, KeyRing, Signer};
 use crate::message_signature::{self as message, Covered, Policy, SignatureInput};
 use crate::request::{FieldName, Fields, Request, is_token};
 use crate::target::{Origin, Target};
@@ -101,6 +101,13 @@ impl Scheme {
         for hole in base.holes() {
             if matches!(hole.source, Source::Claim(_)) && !holes.contains(&&hole.source) {
                 return Err(Error::configuration("base: a claim that no field carries"));
+            }
+        }
+        for hole in &holes {
+            // What is shown as proven must be signed; of the key id the ring is the proof.
+            let signed = base.holes().any(|part| part.source == **hole);
+            if !signed && matches!(hole, Source::Claim(name) if *name != ClaimName::KeyId) {
+                return Err(Error::configuration("fields: a claim that the base does not sign"));
             }
         }
         let coverage = Coverage::of_template(&base, hash);
@@ -210,9 +217,7 @@ impl Scheme {
         let (claims, input) = self.read(fields)?;
         claims.check_window(terms.now, terms.max_age)?;
         check_length(fields, terms)?;
-        if method.is_empty() || !method.iter().all(|octet| is_token(*octet)) {
-            return Err(Error::new(Code::TargetAmbiguous, "the method is not a token"));
-        }
+        check_method(method)?;
         let target = target?;
         let origin = own_origin(fields, origins, named)?;
         let request = Request { method, target, fields, origin };
@@ -274,17 +279,23 @@ impl Scheme {
     pub fn authenticate(&self, claim: &Claim, ring: &KeyRing, body: &[u8]) -> Result<Proof> {
         claim.base.check_framing(body)?;
         let key_id = claim.claims.key_id.as_deref();
-        let (signer, computed) =
+        let signer =
             ring.authenticate(self.hash, key_id, &claim.claims.signatures, |mac| claim.base.write(body, mac))?;
-        Ok(Proof { signer, replay: self.replay_key(claim, ring.key_id(signer), &computed) })
+        Ok(Proof { signer, replay: self.replay_key(claim, ring.key_id(signer), body) })
     }
 
-    /// SHA-256 over length-framed parts. Where no nonce is covered, the signature that we computed stands for the base:
-    /// it is a function of exactly the key and the base, and never of the text received.
-    fn replay_key(&self, claim: &Claim, key_id: Option<&str>, computed: &Signature) -> Option<([u8; 32], i64)> {
+    /// SHA-256 over length-framed parts. Where no nonce is covered, the base stands for itself: a message may carry
+    /// several right signatures, and is the same message with any of them.
+    fn replay_key(&self, claim: &Claim, key_id: Option<&str>, body: &[u8]) -> Option<([u8; 32], i64)> {
+        let base: [u8; 32];
         let unique = match self.coverage.replay_class() {
             ReplayClass::Nonce => claim.claims.nonce.as_deref()?.as_bytes(),
-            ReplayClass::Base => computed.octets(),
+            ReplayClass::Base => {
+                let mut digest = Sha256::new();
+                claim.base.write(body, &mut digest);
+                base = digest.finalize().into();
+                &base
+            }
             ReplayClass::None => return None,
         };
         let created = claim.claims.created.as_ref()?;
@@ -353,6 +364,14 @@ fn own_field(fields: &dyn Fields, name: &FieldName) -> Result<Option<Vec<u8>>> {
         return Err(Error::malformed(format!("the field {} is over 8 KiB", name.lower())));
     }
     Ok(value.map(std::borrow::Cow::into_owned))
+}
+
+/// RFC 9110, 9.1.
+pub(crate) fn check_method(method: &[u8]) -> Result<()> {
+    if !method.is_empty() && method.iter().all(|octet| is_token(*octet)) {
+        return Ok(());
+    }
+    Err(Error::new(Code::TargetAmbiguous, "the method is not a token"))
 }
 
 /// RFC 9110, 8.6: a length that is over the limit is refused before a key is looked up or an octet read.

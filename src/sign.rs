@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use crate::claims::{ClaimName, Claims};
 use crate::coverage::Aspect;
 use crate::digest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::mac::Key;
 use crate::message_signature::{Covered, SignatureInput};
 use crate::request::{FieldName, Fields, Request};
-use crate::scheme::{Form, HOST, Scheme};
+use crate::scheme::{Form, HOST, Scheme, check_method};
 use crate::target::{Origin, Target};
 use crate::template::Template;
 
@@ -47,6 +47,7 @@ impl Scheme {
         nonce: &str,
     ) -> Result<Signed> {
         let ToSign { method, target, fields, origin, body } = to_sign;
+        check_method(method)?;
         let host = fields.get(&HOST)?;
         let from_host = match (&origin, &host) {
             (None, Some(host)) => Some(Origin::parse(&format!("https://{}", String::from_utf8_lossy(host)))?),
@@ -80,16 +81,23 @@ impl Scheme {
         match &self.form {
             Form::Template { base, fields } => {
                 let templates: Vec<&Template> = fields.iter().flat_map(|field| field.grammar.templates()).collect();
-                let claims = base.claims(&templates, key_id, created, nonce);
+                let claims = base.claims(&templates, key_id, created, nonce)?;
                 let rendered = base.render(request, &claims)?;
                 rendered.check_framing(body)?;
                 let mut octets = Vec::new();
                 rendered.write(body, &mut octets);
                 let signature = key.sign(self.hash, &octets);
-                let written = fields
-                    .iter()
-                    .map(|field| Ok((field.written.clone(), field.grammar.write(&claims, &signature)?)))
-                    .collect::<Result<Vec<_>>>()?;
+                let mut written = Vec::new();
+                let mut again = Claims::default();
+                for field in fields {
+                    let value = field.grammar.write(&claims, &signature)?;
+                    // A key id that holds the text around it would be read as another one.
+                    field.grammar.read(value.as_bytes(), self.hash, &mut again)?;
+                    written.push((field.written.clone(), value));
+                }
+                if again.key_id != claims.key_id {
+                    return Err(Error::configuration("key_id: cannot be told from the text around it"));
+                }
                 Ok(Signed { base: octets, fields: written })
             }
             Form::Message { policy, digest, .. } => {

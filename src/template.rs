@@ -304,21 +304,21 @@ impl Template {
     }
 
     /// The claims to sign with; `message_id` is the nonce, which no other message has.
-    pub fn claims(&self, fields: &[&Self], key_id: Option<&str>, created: i64, nonce: &str) -> Claims {
+    pub fn claims(&self, fields: &[&Self], key_id: Option<&str>, created: i64, nonce: &str) -> Result<Claims> {
         let mut claims = Claims::default();
-        for hole in self.holes().chain(fields.iter().flat_map(|field| field.holes())) {
-            let in_milliseconds = hole.transforms.contains(&Transform::Milliseconds);
-            match hole.source {
-                Source::Claim(ClaimName::Created) if claims.created.is_none() || in_milliseconds => {
-                    claims.created = Some(Time::write(created, in_milliseconds));
+        // Fields first: they say in which unit a time is written.
+        for hole in fields.iter().flat_map(|field| field.holes()).chain(self.holes()) {
+            let Source::Claim(name) = hole.source else { continue };
+            match name {
+                ClaimName::Created if claims.created.is_none() => {
+                    claims.created = Some(Time::write(created, hole.transforms.contains(&Transform::Milliseconds)));
                 }
-                Source::Claim(ClaimName::Nonce) => claims.nonce = Some(nonce.to_owned()),
-                Source::Claim(ClaimName::MessageId) => claims.message_id = Some(nonce.to_owned()),
-                Source::Claim(ClaimName::KeyId) => claims.key_id = key_id.map(str::to_owned),
-                _ => {}
+                ClaimName::Nonce | ClaimName::MessageId => claims.take(name, nonce.as_bytes(), false)?,
+                ClaimName::KeyId => claims.take(name, key_id.unwrap_or_default().as_bytes(), false)?,
+                ClaimName::Created | ClaimName::Expires => {}
             }
         }
-        claims
+        Ok(claims)
     }
 }
 

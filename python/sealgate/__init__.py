@@ -1,7 +1,7 @@
 """HMAC request signatures, verified in Rust before a parser sees a byte.
 
-    verifier = Verifier(schemes.RFC9421, keys={"acme": key}, origin="https://api.shop.example")
-    verified = verifier.verify(request)      # Verified, or raises Rejected or Unavailable
+verifier = Verifier(schemes.RFC9421, keys={"acme": key}, origin="https://api.shop.example")
+verified = verifier.verify(request)      # Verified, or raises Rejected or Unavailable
 """
 
 from sealgate import schemes

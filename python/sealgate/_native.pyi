@@ -9,7 +9,7 @@ __version__: str
 
 @final
 class Key:
-    """An HMAC key (RFC 2104). `octets`: 16 bytes or more (str as UTF-8). Never printed, never pickled, wiped on drop."""
+    """An HMAC key (RFC 2104). `octets`: 16 bytes or more, str as UTF-8. Never printed or pickled, wiped on drop."""
 
     def __new__(cls, octets: bytes | str, *, short_ok: bool = False, published_ok: bool = False) -> Key: ...
     def sign(self, message: bytes, hash: str = "sha256") -> bytes:
@@ -35,13 +35,13 @@ class Origins:
 
 @final
 class Members:
-    """A field made of members split by `separator`, each with its own template, in any order; unknown ones are ignored."""
+    """A field made of members split by `separator`, each with a template, in any order; unknown ones are ignored."""
 
     def __new__(cls, separator: str, *members: str) -> Members: ...
 
 @final
 class Request:
-    """A request as it is signed or received. `target` is the origin-form target: path, and `?` query where there is one."""
+    """A request as it is signed or received. `target`: origin-form, the path, and `?` query where there is one."""
 
     def __new__(
         cls,
@@ -159,12 +159,8 @@ class Scheme:
     def fields(self) -> tuple[str, ...]:
         """Names of the header fields that carry the signature."""
     def weaknesses(self) -> frozenset[str]: ...
-    def claim(
-        self, request: Request, origins: Origins | None, now: float, max_age: int, body_limit: int
-    ) -> Claim: ...
-    def sign(
-        self, request: Request, key: Key, key_id: str | None, created: int, nonce: str
-    ) -> list[tuple[str, str]]:
+    def claim(self, request: Request, origins: Origins | None, now: float, max_age: int, body_limit: int) -> Claim: ...
+    def sign(self, request: Request, key: Key, key_id: str | None, created: int, nonce: str) -> list[tuple[str, str]]:
         """The header fields to add."""
     def signature_base(self, request: Request, key_id: str | None, created: int, nonce: str) -> bytes:
         """The octets that `sign` signs."""

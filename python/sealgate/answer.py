@@ -19,7 +19,7 @@ _log = logging.getLogger("sealgate")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`headers` include Content-Type and Content-Length; 401 has the WWW-Authenticate that RFC 9110 (11.6.1) demands."""
+    """`headers` has Content-Type and Content-Length; 401 the WWW-Authenticate that RFC 9110 (11.6.1) demands."""
 
     status: int
     headers: tuple[tuple[str, str], ...]

@@ -1,4 +1,4 @@
-"""Everything sealgate raises. `Rejected` is the caller's fault, `ConfigurationError` ours, `Unavailable` a dependency's.
+"""Everything sealgate raises: `Rejected` is theirs, `ConfigurationError` ours, `Unavailable` a dependency's.
 
 Messages are lower case, carry an index where there is one, and never a key, a signature or a body.
 """

@@ -18,6 +18,7 @@ marked inside it does not open it. Middleware added before `Sealgate` stands ins
 # Annotations stay objects here: FastAPI reads those of a dependency that is an instance, and cannot resolve text.
 
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import aclosing, suppress
@@ -78,7 +79,8 @@ class _Proof(SecurityBase):
                 "x-sealgate": facts[0] if len(facts) == 1 else {"any_of": facts},
             }
         )
-        self.scheme_name = "-or-".join(f"sealgate-{scheme.name}-{_field(scheme)}" for scheme in schemes)
+        name = "-or-".join(f"{scheme.name}-{_field(scheme)}" for scheme in schemes)
+        self.scheme_name = re.sub(r"[^a-zA-Z0-9._-]", "-", name)  # a key under components (OpenAPI 3.1, 4.8.7)
 
     async def __call__(self, connection: HTTPConnection) -> Verified:
         _answer_refusals_of(connection)

@@ -68,16 +68,18 @@ class Gate:
 
     def check(self) -> Response | None:
         """The hook: None where the request is proven or exempt, else the answer."""
+        # Each use of a proxy looks the context up again.
         request: FlaskRequest = cast("Any", current_request)._get_current_object()
-        g.verified = None
+        context = cast("Any", g)._get_current_object()
+        context.verified = None  # a context that is kept would keep an earlier request's
+        environ = request.environ
         try:
-            check_mount(request.environ, self._mount)
+            check_mount(environ, self._mount)
             rule = _rule(self._app.view_functions.get(request.endpoint or "")) if any_rules() else None
             verifiers = verifiers_for(rule, self.verifier, request.method)
             if verifiers:
-                g.verified = verify_any(
-                    verifiers, Request.from_wsgi(request.environ), partial(self._read_body, request)
-                )
+                received = Request.from_wsgi(environ)
+                context.verified = verify_any(verifiers, received, partial(self._read_body, request))
         except (Rejected, Unavailable) as error:
             told = answer(error, request.method, request.path)
             return self._app.response_class(told.body, status=told.status, headers=list(told.headers))

@@ -1,19 +1,24 @@
-"""Where keys come from: a ring, a key, a mapping, the environment, or a function of the key id."""
+"""Where keys come from: a ring, a key, a mapping, the environment, or a function of the key id.
+
+No frame keeps key material in its local variables when it raises: tracebacks and error pages show those.
+"""
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sealgate._native import Key, KeyRing, Request
 from sealgate.exceptions import ConfigurationError
 
-__all__ = ["Key", "KeyRing", "KeySource", "Keys", "load"]
+__all__ = ["Key", "KeyRing", "KeySource", "Keys", "from_environment", "load", "read_jwk"]
 
 _Material = Key | bytes | str
 #: `None` says that the key id names no key.
-_Found = _Material | Sequence[_Material] | KeyRing | None
-KeySource = Callable[[str | None, Request], _Found | Awaitable[_Found]]
+Found = _Material | Sequence[_Material] | KeyRing | None
+KeySource = Callable[[str | None, Request], Found | Awaitable[Found]]
 Keys = KeyRing | _Material | Mapping[str, _Material | Sequence[_Material]] | KeySource
 
 
@@ -22,30 +27,68 @@ def load(keys: Keys) -> KeyRing | KeySource:
 
     Raises `ConfigurationError` for an empty, short or published key, one key under two ids, an unset variable.
     """
-    if callable(keys):
-        return keys
-    ring = _from_text(keys) if isinstance(keys, str) else keys if isinstance(keys, KeyRing) else KeyRing(keys)
+    try:
+        if callable(keys):
+            return keys
+        ring = _from_text(keys) if isinstance(keys, str) else keys if isinstance(keys, KeyRing) else KeyRing(keys)
+    finally:
+        keys = b""
     if not ring.key_ids:
         raise ConfigurationError("keys: empty")
     return ring
 
 
-def found(key_id: str | None, answer: _Found) -> KeyRing | None:
-    """A source's answer as a ring that knows this one key id."""
-    if answer is None or isinstance(answer, KeyRing):
-        return answer
+def found(key_id: str | None, answer: list[Found]) -> KeyRing | None:
+    """A source's answer, taken out of `answer`, as a ring that knows this one key id."""
+    if answer[0] is None or isinstance(answer[0], KeyRing):
+        return answer.pop()  # type: ignore[return-value]  # narrowed above, and popped so that no frame keeps it
     if key_id is None:
+        answer.clear()
         raise ConfigurationError("keys: a source that is asked without a key id must answer with a KeyRing")
-    return KeyRing({key_id: answer})
+    return KeyRing({key_id: answer.pop()})  # type: ignore[dict-item]  # as above
+
+
+def from_environment(name: str) -> tuple[Key, str | None, str | None]:
+    """The key in an environment variable; `kid` and `alg` where it is a JSON Web Key, as `sealgate keygen` prints."""
+    text, key_id, algorithm = os.fsencode(os.environ.get(name, "")), None, None
+    try:
+        if not text:
+            raise ConfigurationError("this environment variable is not set, or empty")
+        if text.lstrip().startswith(b"{"):
+            text, key_id, algorithm = read_jwk(text)
+        return Key(text), key_id, algorithm
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
+    finally:
+        text = b""
+
+
+def read_jwk(text: bytes) -> tuple[bytes, str | None, str | None]:
+    """Octets, `kid` and `alg` of a symmetric JSON Web Key (RFC 7517, 4; RFC 7518, 6.4): base64url without padding."""
+    try:
+        jwk = json.loads(text)
+        octets = base64.urlsafe_b64decode(f"{jwk['k']}{'=' * (-len(jwk['k']) % 4)}")
+        canonical = base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+        names = jwk.get("kid"), jwk.get("alg")
+        if jwk["kty"] != "oct" or canonical != jwk["k"] or not all(isinstance(name, str | None) for name in names):
+            raise ValueError
+    except (ValueError, LookupError, TypeError, AttributeError):
+        # Without its cause: a parser's error carries the text that it could not read.
+        raise ConfigurationError("not a JSON Web Key of the type oct") from None
+    else:
+        return octets, *names
+    finally:
+        text, jwk, octets, canonical = b"", None, b"", ""
 
 
 def _from_text(text: str) -> KeyRing:
     kind, colon, name = text.partition(":")
-    if colon and kind == "env":
-        value = os.environ.get(name)
-        if not value:
-            raise ConfigurationError(f"keys: the environment variable {name} is not set, or empty")
-        return KeyRing(value)
-    if colon and kind in {"file", "dir"}:
-        raise ConfigurationError(f"keys: no key source of the kind {kind}: is available")
-    return KeyRing(text)
+    try:
+        if colon and kind == "env":
+            key, key_id, _ = from_environment(name)
+            return KeyRing(key if key_id is None else {key_id: key})
+        if colon and kind in {"file", "dir"}:
+            raise ConfigurationError(f"keys: no key source of the kind {kind}: is available")
+        return KeyRing(text)
+    finally:
+        text = name = kind = ""

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sealgate._native import Request, Verified
-from sealgate.exceptions import ConfigurationError, Rejected, SignatureMissing, Unavailable
+from sealgate.exceptions import ConfigurationError, Rejected, Replayed, SignatureMissing, Unavailable
 from sealgate.verifier import ReadBody, Verifier
 
 __all__ = ["Exempt", "Require", "Rule", "averify_any", "exempt", "require", "rule_of", "verifiers_for", "verify_any"]
@@ -56,7 +56,7 @@ def require(*verifiers: Verifier) -> Callable[[_E], _E]:
 def exempt(
     reason: str, *, methods: Iterable[str] = ("GET", "HEAD"), until: datetime | None = None
 ) -> Callable[[_E], _E]:
-    """This endpoint takes unsigned requests for `methods`, because of `reason`; after `until` (aware) it is closed again."""
+    """This endpoint takes unsigned requests for `methods`, because of `reason`, until `until` (with a time zone)."""
     if not isinstance(reason, str) or not reason.strip():
         raise ConfigurationError("exempt: a reason is required")
     if isinstance(methods, str):
@@ -67,9 +67,12 @@ def exempt(
 
 
 def rule_of(endpoint: Any) -> Rule | None:
-    """The rule on this very endpoint, or None for the application's default."""
-    rule = getattr(endpoint, _RULE, None)
-    return rule if isinstance(rule, Require | Exempt) else None
+    """The rule on this very endpoint, not on a class it inherits from; None for the application's default."""
+    for holder in (endpoint, type(endpoint)):  # an object of a marked class, but not of a class derived from it
+        rule = getattr(holder, "__dict__", {}).get(_RULE)
+        if isinstance(rule, Require | Exempt):
+            return rule
+    return None
 
 
 def any_rules() -> bool:
@@ -94,6 +97,8 @@ def verify_any(verifiers: tuple[Verifier, ...], request: Request, read_body: Rea
             return verifier.verify(request, read_body)
         except SignatureMissing:
             continue
+        except Replayed:
+            raise  # proven once: another verifier's store has not seen it
         except (Rejected, Unavailable) as error:
             refusal = error
     raise refusal
@@ -107,6 +112,8 @@ async def averify_any(verifiers: tuple[Verifier, ...], request: Request, read_bo
             return await verifier.averify(request, read_body)
         except SignatureMissing:
             continue
+        except Replayed:
+            raise
         except (Rejected, Unavailable) as error:
             refusal = error
     raise refusal
@@ -116,7 +123,10 @@ def _marker(rule: Rule) -> Callable[[_E], _E]:
     def mark(endpoint: _E) -> _E:
         if rule_of(endpoint) is not None:
             raise ConfigurationError(f"{endpoint!r} has a rule already: require or exempt, once")
-        setattr(endpoint, _RULE, rule)
+        try:
+            setattr(endpoint, _RULE, rule)
+        except AttributeError as error:
+            raise ConfigurationError(f"{type(endpoint).__name__} cannot have a rule") from error
         _Marks.any = True
         return endpoint
 

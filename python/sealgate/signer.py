@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Callable
 
 from sealgate._native import Key, Request, Scheme
 from sealgate.exceptions import ConfigurationError
+from sealgate.keys import from_environment
 
 __all__ = ["Signer"]
 
 
 class Signer:
-    """Signs with one key. `key`: 16 bytes or more, str as UTF-8, a `Key`, or `"env:NAME"`; `key_id` where the scheme names one.
+    """Signs with one key. `key`: 16 bytes or more, str as UTF-8, a `Key`, or `"env:NAME"`. `key_id`: its id.
 
     Each call draws a fresh nonce (144 bits) and reads `clock` (Unix seconds).
     """
@@ -27,29 +27,29 @@ class Signer:
         key_id: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.scheme = scheme
+        self.key_id = key_id
         try:
             if isinstance(key, str) and key.startswith("env:"):
-                key = os.environ.get(key[4:], "")
+                key, named, _ = from_environment(key.removeprefix("env:"))
+                key_id = key_id or named
             self._key = key if isinstance(key, Key) else Key(key)
         finally:
             key = b""  # not in a traceback's local variables
         if scheme.names_key and not key_id:
             raise ConfigurationError(f"key_id: the scheme {scheme.name} names the key, so key_id= is required")
-        self.scheme = scheme
         self.key_id = key_id
         self._clock = clock
 
     def __repr__(self) -> str:
-        return f"<Signer {self.scheme.name} key_id={self.key_id!r}>"
+        return f"<Signer {getattr(self.scheme, 'name', None)} key_id={self.key_id!r}>"  # half-made, in a traceback
 
     def sign(self, request: Request) -> Request:
         """The request with its signature added; fields of an earlier signature are replaced."""
         added = self.sign_headers(request)
         names = {name.lower() for name, _ in added}
         kept = [(name, value) for name, value in request.headers if name not in names]
-        return Request(
-            request.method, request.target, [*kept, *added], request.body or b"", origin=request.origin
-        )
+        return Request(request.method, request.target, [*kept, *added], request.body or b"", origin=request.origin)
 
     def sign_headers(self, request: Request) -> list[tuple[str, str]]:
         """The header fields to add: names and values."""

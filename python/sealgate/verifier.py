@@ -60,26 +60,24 @@ class Verifier:
         body_timeout: float = 30,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.scheme = scheme
         try:
-            keys = key_sources.load(keys)
-        except BaseException:
+            self._keys = key_sources.load(keys)
+        finally:
             keys = _NO_KEYS  # a traceback shows local variables: let it not find key material here
-            raise
         if not isinstance(scheme, Scheme):
             raise ConfigurationError("scheme: expected a Scheme, such as sealgate.schemes.RFC9421")
         if scheme.needs_origin and origin is None:
             raise ConfigurationError(f"origin: the scheme {scheme.name} covers the authority, so origin= is required")
-        self.scheme = scheme
         self.body_limit = _positive("body_limit", body_limit)
         self.body_timeout = _seconds("body_timeout", body_timeout)
         self.max_age = _positive("max_age", max_age if max_age is not None else scheme.max_age or MAX_AGE)
         self.replay = replay_stores.load(replay, clock=clock) if scheme.replay_class in {"nonce", "base"} else None
         self._origins = None if origin is None else Origins(origin)
-        self._keys = keys
         self._clock = clock
 
     def __repr__(self) -> str:
-        return f"<Verifier {self.scheme.name}>"
+        return f"<Verifier {getattr(self.scheme, 'name', None)}>"  # half-made, in a traceback
 
     def verify(self, request: Request, read_body: ReadBody | None = None) -> Verified:
         """The proof, or `Rejected`, or `Unavailable`; whatever the bytes, nothing else.
@@ -91,14 +89,14 @@ class Verifier:
             call = next(steps)
             while True:
                 try:
-                    value = call()
-                    if inspect.isawaitable(value):
-                        _close(value)
+                    answer = [call()]
+                    if inspect.isawaitable(answer[0]):
+                        _close(answer.pop())
                         raise _NeedsAwait("a coroutine key source, store or body needs averify")
                 except Exception as error:  # noqa: BLE001  the generator decides what each failure means
                     call = steps.throw(error)
                 else:
-                    call = steps.send(value)
+                    call = steps.send(answer.pop())  # popped: it may be a key, and a traceback shows variables
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
 
@@ -109,13 +107,13 @@ class Verifier:
             call = next(steps)
             while True:
                 try:
-                    value = call()
-                    if inspect.isawaitable(value):
-                        value = await value
+                    answer = [call()]
+                    if inspect.isawaitable(answer[0]):
+                        answer = [await answer.pop()]
                 except Exception as error:  # noqa: BLE001
                     call = steps.throw(error)
                 else:
-                    call = steps.send(value)
+                    call = steps.send(answer.pop())  # popped: it may be a key, and a traceback shows variables
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
 
@@ -138,11 +136,10 @@ class Verifier:
 
     def _ask(self, source: key_sources.KeySource, claim: Claim, request: Request) -> Generator[_Call, Any, KeyRing]:
         try:
-            answer = yield partial(source, claim.key_id, request)
-            ring = key_sources.found(claim.key_id, answer)
+            ring = key_sources.found(claim.key_id, [(yield partial(source, claim.key_id, request))])
         except _NeedsAwait:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing can be accepted
             raise _unavailable("key source", error) from None
         return _NO_KEYS if ring is None else ring
 
@@ -171,7 +168,7 @@ class Verifier:
                 new = yield partial(store.add, key, expires)
         except _NeedsAwait:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  as above
             raise _unavailable("replay store", error) from None
         if new is not True:
             raise Replayed("the message was accepted before")
@@ -188,8 +185,8 @@ def _unavailable(what: str, error: Exception) -> Unavailable:
 
 
 def _positive(name: str, value: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise ConfigurationError(f"{name}: expected a whole number above 0")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**40:
+        raise ConfigurationError(f"{name}: expected a whole number above 0, and below 2**40")
     return value
 
 

@@ -25,7 +25,7 @@ from sealgate.verifier import Verifier
 __all__ = ["SignatureMiddleware", "check_mount", "declared_length", "mount_point", "read_body", "replace_body"]
 
 _CHUNK = 64 * 1024
-_DIGITS = re.compile(r"[0-9]{1,19}")
+_LONGEST = 19  # digits
 _MOUNT = re.compile(r"(/[!-.0-~]+)*")
 
 
@@ -59,7 +59,7 @@ class SignatureMiddleware:
 def read_body(
     environ: WSGIEnvironment, limit: int, timeout: float, *, clock: Callable[[], float] = time.monotonic
 ) -> bytes:
-    """The whole body, at most `limit` bytes, within `timeout` seconds; the deadline is looked at between reads.
+    """The whole body: at most `limit` bytes; no read begins later than `timeout` seconds after the first.
 
     Raises `BodyTooLarge`, and `BodyUnreadable` with status 400, 408 (too slow) or 411 (no length that can be trusted);
     besides, what the server's stream raises.
@@ -71,11 +71,11 @@ def read_body(
     deadline = clock() + timeout
     chunks: list[bytes] = []
     while left > 0:
+        if chunks and clock() > deadline:
+            raise BodyUnreadable("the body took too long", status=408)
         chunk = environ["wsgi.input"].read(min(left, _CHUNK))
         if not chunk:
             break
-        if clock() > deadline:
-            raise BodyUnreadable("the body took too long", status=408)
         chunks.append(chunk)
         left -= len(chunk)
     body = b"".join(chunks)
@@ -102,7 +102,7 @@ def declared_length(environ: WSGIEnvironment, *, terminated: bool) -> int | None
         return None
     if length is None:
         return None if terminated else 0
-    if not _DIGITS.fullmatch(length):
+    if len(length) > _LONGEST or not (length.isascii() and length.isdigit()):
         raise BodyUnreadable("Content-Length is not a number")
     return int(length)
 
@@ -110,7 +110,6 @@ def declared_length(environ: WSGIEnvironment, *, terminated: bool) -> int | None
 def replace_body(environ: WSGIEnvironment, body: bytes) -> None:
     """Puts `body` where the application reads it; its framing on the wire is over."""
     environ["wsgi.input"] = BytesIO(body)
-    environ["wsgi.input_terminated"] = True
     environ["CONTENT_LENGTH"] = str(len(body))
     environ.pop("HTTP_TRANSFER_ENCODING", None)
 

@@ -116,7 +116,7 @@ fn a_ring_says_which_key_signed_and_tries_all() {
     let by = |octets: &[u8]| vec![key(octets).sign(Hash::Sha256, b"m")];
     let verdict = |id: Option<&str>, given: &[Signature]| {
         ring.authenticate(Hash::Sha256, id, given, |mac| mac.put(b"m"))
-            .map(|(signer, _)| ring.key_id(signer).map(str::to_owned))
+            .map(|signer| ring.key_id(signer).map(str::to_owned))
             .map_err(|error| error.code)
     };
     let acme = Ok(Some("acme".to_owned()));

@@ -159,7 +159,7 @@ fn a_written_field_reads_back() {
         Some("acme"),
         12,
         "0123456789abcdef",
-    );
+    ).expect("plain claims");
     let signature = Signature::received(&[9; 32], Hash::Sha256).expect("32 octets");
     let value = template.write(&claims, &signature).expect("written");
     let mut again = Claims::default();

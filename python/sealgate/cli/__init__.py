@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import secrets
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import click
 from sealgate import Key, KeyRing, Scheme, Signer, Verifier, __version__, schemes
 from sealgate.cli.message import Message
 from sealgate.exceptions import ConfigurationError, Rejected, SealgateError
+from sealgate.keys import from_environment
 
 __all__ = ["cli", "main"]
 
@@ -96,15 +96,12 @@ def sign(file: IO[bytes], at: int | None, form: str, **options: Any) -> None:
     With --format json: the fields to add.
     """
     message, setting = Message.read(file), _Setting.of(**options)
-    try:
-        signer = Signer(setting.scheme, key=setting.key, key_id=setting.key_id, clock=_clock(at))
-        added = signer.sign_headers(message.request(setting.origin_for(message)))
-    except Rejected as error:
-        raise ConfigurationError(f"{file.name}: this message cannot be signed: {error}") from error
+    signer = Signer(setting.scheme, key=setting.key, key_id=setting.key_id, clock=_clock(at))
+    added = signer.sign_headers(message.request(setting.origin_for(message)))
     if form == "json":
         click.echo(json.dumps({"scheme": setting.scheme.name, "fields": added}, indent=2))
     else:
-        click.get_binary_stream("stdout").write(message.with_fields(added))
+        click.echo(message.with_fields(added), nl=False)
 
 
 @cli.command()
@@ -148,26 +145,20 @@ def demo(only: str | None, keep: bool, form: str) -> None:
     SEALGATE_DEMO_KEY, SEALGATE_DEMO_WEBHOOK_KEY and SEALGATE_DEMO_EXPORT_KEY replace them, to sign by hand with --keep.
     """
     try:
-        from rich.console import Console
-
         from sealgate.demo import report, story
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("sealgate"):
             raise
         raise ConfigurationError(f"the demo needs {error.name}: pip install 'sealgate[demo]'") from error
     with ExitStack() as stack:
-        with report.progress(Console(stderr=True)) as follow:
+        with report.progress(report.console(stderr=True)) as follow:
             outcome, servers = stack.enter_context(story.played(only, follow))
         if form == "json":
             click.echo(json.dumps(outcome.as_json(), indent=2))
         else:
-            report.show(outcome, Console())
+            report.show(outcome, report.console())
         if keep:
-            for up in servers:
-                click.echo(f"{up.server.title}: http://{up.authority}", err=True)
-            click.echo("Ctrl-C stops the servers", err=True)
-            with suppress(KeyboardInterrupt):
-                signal.pause()
+            _hold([f"{up.server.title}: http://{up.authority}" for up in servers])
     sys.exit(0 if outcome.ok else 1)
 
 
@@ -203,31 +194,21 @@ class _Setting:
 
 def _key(variable: str, scheme: Scheme) -> tuple[Key, str | None]:
     """The key in an environment variable, and its key id where it is a JSON Web Key."""
-    text = os.environ.get(variable, "")
-    if not text:
-        raise ConfigurationError(f"--key-env: the environment variable {variable} is not set, or empty")
-    if not text.lstrip().startswith("{"):
-        return Key(text.encode(errors="surrogateescape")), None
     try:
-        octets, kid, alg = _jwk(text)
-    except (ValueError, LookupError, TypeError):
-        # Without its cause: a parser's error carries the text that it could not read.
-        raise ConfigurationError(f"--key-env: {variable} holds no JSON Web Key of the type oct") from None
-    if alg is not None and _JWK_HASHES.get(alg) != scheme.hash:
+        key, key_id, algorithm = from_environment(variable)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--key-env: {error}") from None
+    if algorithm is not None and _JWK_HASHES.get(algorithm) != scheme.hash:
         raise ConfigurationError(f"--key-env: the key in {variable} is not for {scheme.hash}, the scheme's hash")
-    return Key(octets), kid
+    return key, key_id
 
 
-def _jwk(text: str) -> tuple[bytes, str | None, str | None]:
-    """Octets, `kid` and `alg` of a symmetric JSON Web Key (RFC 7517, 4; RFC 7518, 6.4): base64url without padding."""
-    jwk = json.loads(text)
-    octets = base64.urlsafe_b64decode(f"{jwk['k']}{'=' * (-len(jwk['k']) % 4)}")
-    if jwk["kty"] != "oct" or base64.urlsafe_b64encode(octets).rstrip(b"=").decode() != jwk["k"]:
-        raise ValueError
-    kid, alg = jwk.get("kid"), jwk.get("alg")
-    if not all(value is None or isinstance(value, str) for value in (kid, alg)):
-        raise TypeError
-    return octets, kid, alg
+def _hold(servers: list[str]) -> None:
+    """Returns on Ctrl-C. Wakes up now and then: a signal that comes just before a system call would not end it."""
+    with suppress(KeyboardInterrupt):
+        click.echo("\n".join([*servers, "Ctrl-C stops the servers"]), err=True)
+        while True:
+            time.sleep(1)
 
 
 def _clock(at: int | None) -> Callable[[], float]:

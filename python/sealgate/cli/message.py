@@ -34,7 +34,8 @@ class Message:
     @classmethod
     def read(cls, file: IO[bytes]) -> Message:
         """Lines end in LF or CR LF; the body is exactly what follows the empty line. Raises `ConfigurationError`."""
-        wrong = partial(_wrong, file.name)
+        name = str(getattr(file, "name", "-"))  # a stream need not have one
+        wrong = partial(_wrong, name)
         lines: list[bytes] = []
         size = 0
         while (line := file.readline(_HEAD_LIMIT + 1 - size)) not in {b"\n", b"\r\n"}:
@@ -51,12 +52,12 @@ class Message:
             raise wrong("line 1: expected a request line")
         method, target = _request_line(lines[0], wrong)
         fields = [_field(line, number, wrong) for number, line in enumerate(lines[1:], start=2)]
-        for name, value in fields:
-            if name.lower() == b"transfer-encoding":
+        for field, value in fields:
+            if field.lower() == b"transfer-encoding":
                 raise wrong("Transfer-Encoding: write the body as it is, without chunks")
-            if name.lower() == b"content-length" and value != b"%d" % len(body):
+            if field.lower() == b"content-length" and value != b"%d" % len(body):
                 raise wrong(f"Content-Length is not {len(body)}, the number of octets after the empty line")
-        return cls(file.name, method, target, fields, lines, line, body)
+        return cls(name, method, target, fields, lines, line, body)
 
     def request(self, origin: str | None) -> Request:
         return Request(self.method, self.target, self.fields, self.body, origin=origin)

@@ -78,14 +78,17 @@ class Answer:
         return bool(self.json().get("sha256") == hashlib.sha256(body).hexdigest())
 
 
-def send(port: int, wire: bytes) -> Answer:
-    """The answer to `wire`, sent to a port of this machine. Raises `OSError` or `HTTPException` where there is none."""
-    with socket.create_connection(("127.0.0.1", port), timeout=_SECONDS) as connection:
+def send(port: int, wire: bytes, *, seconds: float = _SECONDS) -> Answer:
+    """The answer to `wire`, sent to a port of this machine; waits `seconds` for each step.
+
+    Raises `OSError` or `HTTPException` where there is no answer.
+    """
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _write(connection, wire)
-        response = http.client.HTTPResponse(connection)
-        response.begin()
-        return Answer(response.status, response.read())
+        with http.client.HTTPResponse(connection) as response:
+            response.begin()
+            return Answer(response.status, response.read())
 
 
 def _write(connection: socket.socket, wire: bytes) -> None:

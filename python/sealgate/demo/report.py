@@ -13,25 +13,32 @@ from rich.text import Text
 
 from sealgate.demo.story import Cell, Outcome, declared
 
-__all__ = ["progress", "show", "summary"]
+__all__ = ["console", "progress", "show", "summary"]
 
-#: The table's width where the output is no terminal that has one.
-_WIDTH = 150
+#: Columns, where the output is no terminal that has a width.
+_WIDTH = 132
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Standard output, or standard error; wide enough for the table where it is a file."""
+    made = Console(stderr=stderr)
+    return made if made.is_terminal else Console(stderr=stderr, width=_WIDTH)
 
 
 def show(outcome: Outcome, console: Console) -> None:
     """Prints the table, the weaknesses that explain its accepted changes, and one line that sums it up."""
-    table = Table("scheme", "case", *outcome.runs)
+    table = Table("scheme and case", *(title.replace(", ", "\n") for title in outcome.runs))
     for scheme, rows in groupby(outcome.rows(), key=lambda row: row[0].scheme):
         table.add_section()
-        for number, row in enumerate(rows):
-            table.add_row("" if number else scheme, _title(row[0]), *map(_status, row))
+        table.add_row(Text(scheme, style="bold"))
+        for row in rows:
+            table.add_row(_title(row[0]), *map(_status, row))
     table.add_section()
-    table.add_row("", "runs of the views, counted by the application", *_runs(outcome))
-    console.print(table, width=None if console.is_terminal else _WIDTH)
+    table.add_row("runs of the views, counted by the application", *_runs(outcome))
+    console.print(table)
     for scheme in dict.fromkeys(cell.scheme for cell in outcome.cells):
-        console.print(Text(_declaration(scheme)), soft_wrap=True)
-    console.print(Text(summary(outcome), style="bold green" if outcome.ok else "bold red"), soft_wrap=True)
+        console.print(Text(_declaration(scheme)))
+    console.print(Text(summary(outcome), style="bold green" if outcome.ok else "bold red"))
 
 
 @contextmanager
@@ -65,15 +72,24 @@ def _declaration(scheme: str) -> str:
     return f"{scheme}: covers {covers}; replay class {said['replay']}; weaknesses: {weak}"
 
 
-def _title(cell: Cell) -> str:
-    return f"{cell.case} (accepted: {cell.weakness})" if cell.weakness else cell.case
+def _title(cell: Cell) -> Text:
+    title = Text(f"  {cell.case}")
+    if cell.weakness:
+        title.append(f" (accepted: {cell.weakness})", style="yellow")
+    if cell.expected_code:
+        title.append(f" ({cell.expected_code})", style="dim")
+    return title
 
 
 def _status(cell: Cell) -> Text:
-    got = "no answer" if cell.status is None else str(cell.status)
     if cell.ok:
-        return Text(got, style="green")
-    return Text(f"{got}, expected {cell.expected}" + (f": {cell.note}" if cell.note else ""), style="bold red")
+        return Text(f"{cell.status}", style="green")
+    got, expected = _answer(cell.status, cell.code), _answer(cell.expected, cell.expected_code)
+    return Text(f"{got}, expected {expected}" + (f": {cell.note}" if cell.note else ""), style="bold red")
+
+
+def _answer(status: int | None, code: str | None) -> str:
+    return " ".join(["no answer" if status is None else f"{status}", *([code] if code else [])])
 
 
 def _runs(outcome: Outcome) -> Iterator[Text]:

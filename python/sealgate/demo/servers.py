@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,13 +24,17 @@ from sealgate.exceptions import SealgateError
 
 __all__ = ["SERVERS", "Running", "Server", "StartError", "running"]
 
-_GRACE = 5.0
+#: Seconds to start, on a machine that is busy, and to stop.
+_START, _GRACE = 45.0, 5.0
+#: The last line of a traceback.
+_RAISED = re.compile(r"^[A-Za-z_.]+(?:Error|Exception): .*$", re.MULTILINE)
+_REFUSED = re.compile(rb"^refused ([a-z-]+): ", re.MULTILINE)
 #: Settings that the servers read from the environment, and that would change what the demo shows.
 _FOREIGN = ("DJANGO_", "FLASK_", "GUNICORN_", "LISTEN_", "UVICORN_", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS")
 
 
 class StartError(SealgateError):
-    """A server did not start; the message has the last line of its log."""
+    """A server did not start; the message says why, where its log does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +65,13 @@ SERVERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Running:
     server: Server
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    _read: int = 0
 
     @property
     def authority(self) -> str:
@@ -74,12 +81,21 @@ class Running:
         """Returns once the application answers. Raises `StartError` where it does not."""
         probe = Message("GET", "/health", (("Host", self.authority.encode()),))
         try:
-            answer = send(self.port, probe.wire())
+            answer = send(self.port, probe.wire(), seconds=_START)
         except (OSError, HTTPException) as error:
-            lines = self.log.read_text(errors="replace").splitlines()
-            raise StartError(f"{self.server.title} did not start: {lines[-1] if lines else error}") from error
+            raised = _RAISED.findall(self.log.read_text(errors="replace"))
+            raise StartError(f"{self.server.title} did not start: {raised[-1] if raised else error}") from error
         if answer.status != 200:
             raise StartError(f"{self.server.title} is not ready: {answer.status}")
+
+    def refusal(self) -> str | None:
+        """The code that sealgate logged since the last call: it is written before the answer is sent."""
+        with self.log.open("rb") as log:
+            log.seek(self._read)
+            news = log.read()
+        self._read += len(news)
+        codes = _REFUSED.findall(news)
+        return b" ".join(codes).decode() or None
 
 
 @contextmanager
@@ -120,12 +136,11 @@ def _start(server: Server, directory: Path, keys: Mapping[str, str]) -> Running:
 def _environment(directory: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     # The servers run elsewhere, so that no file of the current directory is taken for configuration or a module.
+    paths = [Path(path).resolve() for path in kept.get("PYTHONPATH", "").split(os.pathsep) if path]
     package = Path(sealgate.__file__).resolve().parents[1]
-    paths = [
-        str(package),
-        *(str(Path(path).resolve()) for path in kept.get("PYTHONPATH", "").split(os.pathsep) if path),
-    ]
-    return kept | {"PYTHONPATH": os.pathsep.join(paths), "XDG_RUNTIME_DIR": str(directory)}
+    if package not in map(Path, (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))):
+        paths.append(package)  # a source tree, perhaps found through the directory that is left
+    return kept | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "XDG_RUNTIME_DIR": str(directory)}
 
 
 def _stop(started: Sequence[Running]) -> None:

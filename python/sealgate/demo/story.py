@@ -9,9 +9,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http.client import HTTPException
 from importlib.util import find_spec
+from subprocess import TimeoutExpired
 from typing import Any
 
 from sealgate import schemes
@@ -35,19 +36,24 @@ _RUNS = Message("GET", "/runs")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One request: what came back against what must. `status` is None where nothing came back."""
+    """One request: what came back against what must. `status` is None where nothing came back.
+
+    `code`: why sealgate refused, as the server's log says; the caller is never told.
+    """
 
     scheme: str
     case: str
     server: str
     status: int | None
+    code: str | None
     expected: int
+    expected_code: str | None
     weakness: str | None = None
     note: str | None = None
 
     @property
     def ok(self) -> bool:
-        return self.status == self.expected and self.note is None
+        return (self.status, self.code, self.note) == (self.expected, self.expected_code, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,7 @@ class Outcome:
         return list(zip(*columns, strict=True))
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, for machines; a cell's `weakness` and `note` only where it has one."""
-        names = [name for name in Cell.__slots__ if name not in {"weakness", "note"}]
+        """Everything, for machines."""
         return {
             "ok": self.ok,
             "requests": len(self.cells),
@@ -77,12 +82,7 @@ class Outcome:
             "seconds": round(self.seconds, 1),
             "view_runs": {server: {"counted": a, "expected": b} for server, (a, b) in self.runs.items()},
             "schemes": {name: declared(name) for name in SCHEMES},
-            "cells": [
-                {name: getattr(cell, name) for name in names}
-                | {"ok": cell.ok}
-                | {name: value for name in ("weakness", "note") if (value := getattr(cell, name)) is not None}
-                for cell in self.cells
-            ],
+            "cells": [asdict(cell) | {"ok": cell.ok} for cell in self.cells],
         }
 
 
@@ -110,13 +110,15 @@ def played(only: str | None, follow: Callable[[str, int, int], None]) -> Iterato
         yield Outcome(tuple(cells), runs, time.monotonic() - began), started
 
 
-def judge(case: Case, server: Server, answer: Answer | None, note: str | None = None) -> Cell:
+def judge(case: Case, server: Server, answer: Answer | None, code: str | None = None, note: str | None = None) -> Cell:
     """The cell for an answer; a view that ran must have been given the body that was sent."""
     expected = server.malformed if case.expect is None else case.expect
     if answer is not None and case.works and answer.status == 200 and not answer.echoes(case.message.body):
         note = "the view was given another body"
+    if case.weakness is not None and case.weakness not in declared(case.scheme)["weaknesses"]:
+        note = "the scheme does not declare this weakness"
     status = None if answer is None else answer.status
-    return Cell(case.scheme, case.title, server.title, status, expected, case.weakness, note)
+    return Cell(case.scheme, case.title, server.title, status, code, expected, case.code, case.weakness, note)
 
 
 def declared(scheme: str) -> dict[str, Any]:
@@ -139,17 +141,21 @@ class _Caller:
         self._last = b""
 
     def cell(self, case: Case) -> Cell:
+        answer, note = None, None
         try:
             answer = self._answer(case)
-        except (OSError, HTTPException) as error:
-            return judge(case, self._up.server, None, f"{type(error).__name__}: {error}")
-        return judge(case, self._up.server, answer)
+        except (OSError, HTTPException, TimeoutExpired) as error:
+            note = f"{type(error).__name__}: {error}"
+        return judge(case, self._up.server, answer, self._up.refusal(), note)
 
     def runs(self) -> int | None:
-        """The server's own count, asked for with a signature like everything else."""
+        """The server's own count, asked for with a signature like everything else; None where it gives none."""
         key = self._keys["rfc9421"]
         asked = signers.stdlib("rfc9421", self._here(_RUNS), key, created=int(time.time()))
-        count = send(self._up.port, asked.wire()).json().get("runs")
+        try:
+            count = send(self._up.port, asked.wire()).json().get("runs")
+        except (OSError, HTTPException):
+            return None
         return count if isinstance(count, int) else None
 
     def _answer(self, case: Case) -> Answer:

@@ -1,0 +1,128 @@
+"""The replay store in memory: what an insert costs, and what a million remembered messages weigh."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from cachetools import TTLCache
+from timing import Case, Pace, Result, Row, Section
+
+from sealgate.replay import MemoryStore
+
+#: Seconds that a message with the default window is remembered.
+_LIFE = 361
+_TITLE = "replay store in memory, insert of a new key"
+
+
+class DictStore:
+    """A dict with a check for what has ended; it never forgets, and is not bounded."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._seen: dict[bytes, int] = {}
+        self._clock = clock
+
+    def add(self, key: bytes, expires: int) -> bool:
+        known = self._seen.get(key)
+        if known is not None and known > self._clock():
+            return False
+        self._seen[key] = expires
+        return True
+
+
+class TTLStore:
+    """cachetools: bounded, and it evicts what is still live when it is full."""
+
+    def __init__(self) -> None:
+        self._seen: TTLCache[bytes, bool] = TTLCache(10_000_000, _LIFE)
+
+    def add(self, key: bytes, _expires: int) -> bool:
+        if key in self._seen:
+            return False
+        self._seen[key] = True
+        return True
+
+
+def _case(add: Callable[[bytes, int], bool], at_most: int) -> Case:
+    """Fresh keys every time, so that the store is as full as a busy one's."""
+    key, expires = os.urandom(32), int(time.time()) + _LIFE
+    if (add(key, expires), add(key, expires)) != (True, False):
+        raise AssertionError("a store must know what it has seen")
+
+    def run(count: int) -> int:
+        now = int(time.time())
+        pairs = [(os.urandom(32), now + 1 + place * _LIFE // count) for place in range(count)]
+        begin = time.perf_counter_ns()
+        for key, expires in pairs:
+            add(key, expires)
+        return time.perf_counter_ns() - begin
+
+    return Case(run, at_most)
+
+
+def _inserts(pace: Pace) -> Mapping[str, Case]:
+    at_most = 100 if pace.quick else 5_000
+    return {
+        "MemoryStore.add": _case(MemoryStore(10_000_000).add, at_most),
+        "dict check and set": _case(DictStore().add, at_most),
+        "cachetools.TTLCache": _case(TTLStore().add, at_most),
+    }
+
+
+def _weight(pace: Pace) -> Iterable[Result]:
+    """In a process of its own: what was freed before would hide what is taken now."""
+    keys = 50_000 if pace.quick else 1_000_000
+    script = str(Path(__file__).resolve())
+    output = subprocess.run([sys.executable, script, str(keys)], check=True, capture_output=True, text=True).stdout
+    measured = json.loads(output)
+    count = f"{keys:,}"
+    yield Result(_TITLE, f"memory per key, {count} live", measured["octets"], " B", must=24, aim=16)
+    yield Result(_TITLE, f"slowest of {count} inserts, CPU time", measured["slowest"], " ms", must=5, aim=1)
+
+
+def _weigh(keys: int) -> dict[str, float]:
+    now = int(time.time())
+    clock = time.thread_time_ns  # not the time in which another process ran
+    store = MemoryStore(keys)
+    slowest = 0
+    gc.disable()
+    before = _resident()
+    for place in range(keys):
+        key, expires = os.urandom(32), now + 1 + place * _LIFE // keys
+        begin = clock()
+        store.add(key, expires)
+        slowest = max(slowest, clock() - begin)
+    octets = (_resident() - before) / len(store)
+    return {"octets": octets, "slowest": slowest / 1e6}
+
+
+def _resident() -> int:
+    """Octets of memory in use; where the system does not say, the most ever used."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+
+SECTIONS = [
+    Section(
+        _TITLE,
+        _inserts,
+        [
+            Row("MemoryStore.add", "dict check and set", 0.7, 0.5),
+            Row("MemoryStore.add", "cachetools.TTLCache", 1 / 8, 1 / 12),
+        ],
+        _weight,
+    )
+]
+
+if __name__ == "__main__":
+    print(json.dumps(_weigh(int(sys.argv[1]))))

@@ -1,0 +1,55 @@
+//! Signature-Input and Signature, read and written: a line each.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use _native::claims::Claims;
+use _native::error::Code;
+use _native::message_signature::{Covered, Policy, SignatureInput};
+use _native::request::{FieldPairs, Request};
+use _native::target::Target;
+use libfuzzer_sys::fuzz_target;
+use sealgate_fuzz::{ORIGIN, cut, signature as octets};
+
+static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy {
+    components: vec![Covered::parse("@method").expect("a component")],
+    label: "sig1".into(),
+    tag: None,
+});
+
+fuzz_target!(|text: &[u8]| {
+    let (input, signature) = cut(text, b'\n');
+    match SignatureInput::read(input, signature, &POLICY) {
+        Err(error) => assert_eq!(Code::SignatureMalformed, error.code),
+        Ok((read, claims)) => {
+            assert_eq!(1, claims.given);
+            let [(_, input), (_, zeros)] = read.write(&octets(0));
+            if let [right_size] = &claims.signatures[..] {
+                let [_, (_, written)] = read.write(right_size);
+                assert_eq!(signature, written.as_bytes(), "a second text of one signature");
+            }
+            let signature = zeros.as_bytes();
+            let (again, same) = SignatureInput::read(input.as_bytes(), signature, &POLICY).expect("our own text");
+            assert_eq!(read.components, again.components);
+            assert_eq!(parameters(&claims), parameters(&same));
+            assert_eq!(base(&read), base(&again));
+            assert_eq!(read.check_coverage(&POLICY), again.check_coverage(&POLICY));
+        }
+    }
+});
+
+fn parameters(claims: &Claims) -> (&Option<String>, &Option<String>, Option<i64>, Option<i64>) {
+    let milliseconds = |time: &_native::claims::Time| time.milliseconds;
+    let (created, expires) = (claims.created.as_ref(), claims.expires.as_ref());
+    (&claims.key_id, &claims.nonce, created.map(milliseconds), expires.map(milliseconds))
+}
+
+fn base(input: &SignatureInput) -> Option<Vec<u8>> {
+    let mut fields = FieldPairs::default();
+    fields.push(b"Date", b"Tue, 20 Apr 2021 02:07:55 GMT");
+    let target = Target::parse(b"/foo?param=value").expect("a target");
+    let request = Request { method: b"POST", target: &target, fields: &fields, origin: Some(&ORIGIN) };
+    let mut octets = Vec::new();
+    input.signature_base(&request).ok()?.write(&[], &mut octets);
+    Some(octets)
+}

@@ -1,0 +1,267 @@
+"""Runs the bulk sets of open conformance data against sealgate: `python tests/bulk_vectors.py DIR`.
+
+DIR holds hmac_rfc, wycheproof_hmac, rfc9421, rfc9530 and webhooks_core, one JSON object a line. Every row is run; none is
+skipped. A row agrees, or it is beyond what we take and shown to be refused, or it is a deviation declared below by its
+reason. Exit code 1 where a row is none of these, 2 where a set is absent.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import reference
+from reference import Message
+from sealgate import ConfigurationError, Key, KeyRing, Rejected, Request, Scheme, SealgateError, Verifier, schemes
+from sealgate.exceptions import InvalidSignature
+
+Row = dict[str, Any]
+
+AGREED = "agrees"
+REFUSED = "beyond us, and refused"
+DECLARED = {
+    "sha224": "SHA-224 is none of our hashes",
+    "key": "nothing but NUL or blanks is no key",
+    "truncated": "a truncated signature is refused, its octets being right (RFC 2104, 5)",
+    "repeated": "a covered field that occurs twice is refused: servers join it differently",
+    "folded": "a folded line is refused: servers unfold it differently",
+    "target": "only origin-form targets are taken",
+}
+NOW, KEY, NONCE = 1_700_000_000, b"a key of our own, of 32 octets..", "n" * 24
+
+
+class Disagreement(Exception):
+    """The row and we do not agree, and nothing above says why."""
+
+
+def run_hmac(row: Row) -> str:
+    """RFC 2202 and RFC 4231."""
+    if row["alg"] == "sha224":
+        return refusing(lambda: key_of(row).sign(b"", "sha224"), "sha224")
+    try:
+        key = key_of(row)
+    except ConfigurationError:
+        must(not bytes.fromhex(row["key_hex"]).strip(b"\0 \t\r\n\f\v"), "a key was refused")
+        return "key"
+    message, signature = bytes.fromhex(row["msg_hex"]), bytes.fromhex(row["mac_hex"])
+    must(key.sign(message, row["alg"]) == signature, "another signature")
+    key.verify(message, signature, row["alg"])
+    return AGREED
+
+
+def run_wycheproof(row: Row) -> str:
+    key, message, tag = key_of(row), bytes.fromhex(row["msg_hex"]), bytes.fromhex(row["tag_hex"])
+    right, whole = key.sign(message, row["alg"]), row["tag_size"] == 8 * len(key.sign(b"", row["alg"]))
+    must((right[: len(tag)] == tag) == (row["result"] == "valid"), "another signature")
+    if whole and row["result"] == "valid":
+        key.verify(message, tag, row["alg"])
+        return AGREED
+    refusing(lambda: key.verify(message, tag, row["alg"]), "", InvalidSignature)
+    return AGREED if row["result"] == "invalid" else "truncated"
+
+
+def run_signature_base(row: Row) -> str:
+    """Our lines for its components are the RFC's; the message itself our policy refuses, each for good reason."""
+    if row["alg"] == "hmac-sha256":
+        key = base64.b64decode(row["shared_secret_b64"])
+        signature = base64.b64decode(row["signature"].split(":")[1])
+        must(Key(key, published_ok=True).sign(row["signature_base"].encode()) == signature, "another signature")
+    message = parsed(row["message"])
+    if message is None:
+        return refusing(lambda: Scheme.message_signature(components=["@status"]), REFUSED)
+    fields = [
+        ("Signature-Input", row["signature_input"]),
+        ("Signature", row.get("signature") or f"{row['label']}=:AAAA:"),
+    ]
+    refusing(lambda: verifier().verify(as_request(message.plus(fields))), "", Rejected)
+    if row["signature_base"] is None:  # the RFC's own example of a message whose base cannot be made again
+        return AGREED
+    lines = row["signature_base"].split("\n")[:-1]
+    if any(re.match(r'"[^"]*";', line) for line in lines):
+        return refusing(lambda: our_lines(message, [re.match(r"[^:]*", line)[0] for line in lines]), REFUSED)  # type: ignore[index]
+    names = [line.partition('"')[2].partition('"')[0] for line in lines]
+    if repeated(message, names):
+        return refusing(lambda: our_lines(message, names), "repeated")
+    must(our_lines(message, names) == lines, "another signature base")
+    return AGREED
+
+
+def run_component(row: Row) -> str:
+    message = parsed(row["message"])
+    name, parameters = row["component"].strip('"').partition('"')[::2]
+    if message is None or parameters:
+        return refusing(lambda: Scheme.message_signature(components=[row["component"], "@status"]), REFUSED)
+    lines = partial(our_lines, message, [name], row["scheme"])
+    if row["expect"] == "error":
+        return refusing(lines, AGREED)
+    if not message.target.startswith("/"):
+        return refusing(lines, "target")
+    if repeated(message, [name]):
+        return refusing(lines, "repeated")
+    if any("\r\n" in value for field_name, value in message.headers if field_name.lower() == name):
+        return refusing(lines, "folded")
+    must(lines() == [row["expected_line"]], "another line")
+    return AGREED
+
+
+def run_digest(row: Row) -> str:
+    """RFC 9530: under a signature that covers the field."""
+    message = Message("POST", "/", [("Content-Digest", row["field"])], base64.b64decode(row["body_b64"]))
+    fields = reference.sign_rfc9421(message, KEY, origin="https://example.com", key_id="k", created=NOW, nonce=NONCE)
+    request = as_request(message.plus(fields))
+    if row["expect"] != "valid":
+        return refusing(lambda: verifier().verify(request), AGREED, Rejected)
+    must(verifier().verify(request).body == message.body, "another body")
+    return AGREED
+
+
+_PROVIDERS = {"github": schemes.GITHUB, "slack": schemes.SLACK, "stripe": schemes.STRIPE}
+
+
+def run_webhook(row: Row) -> str:
+    def verify() -> None:
+        secrets = [row["secret"]] if isinstance(row["secret"], str) else row["secret"]
+        keys = KeyRing({"provider": [Key(secret, short_ok=True, published_ok=True) for secret in secrets]})
+        checker = Verifier(
+            _PROVIDERS[row["provider"]], keys=keys, max_age=row["tolerance"], clock=lambda: float(row["now"] or 0)
+        )
+        checker.verify(Request("POST", "/", list(row["headers"].items()), base64.b64decode(row["body_b64"])))
+
+    if row["expect"] != "valid":
+        return refusing(verify, AGREED, ConfigurationError if row["expect"] == "config-error" else Rejected)
+    verify()
+    return AGREED
+
+
+# --- messages ---------------------------------------------------------------------------------------------------------
+
+
+def parsed(text: str) -> Message | None:
+    """A request as it stands on the wire; None for a response."""
+    head, _, body = text.partition("\r\n\r\n")
+    start, *lines = re.split(r"\r\n(?![ \t])", head)
+    if start.startswith("HTTP/"):
+        return None
+    method, target, _ = start.split(" ")
+    return Message(method, target, [(line.partition(":")[0], line.partition(":")[2]) for line in lines], body.encode())
+
+
+def as_request(message: Message, origin: str | None = None) -> Request:
+    return Request(message.method, message.target, list(message.headers), message.body, origin=origin)
+
+
+def repeated(message: Message, names: list[str]) -> bool:
+    fields = [name.lower() for name, _ in message.headers]
+    return any(fields.count(name) > 1 for name in names)
+
+
+def our_lines(message: Message, names: list[str], scheme: str = "https") -> list[str]:
+    """The lines of our own signature base for `names`, without those that policy demands besides.
+
+    The body is left out, or our signer would write its own digest over the one in the message.
+    """
+    needed = [name for name in ("@method", "@authority", "@path", "@query") if name not in names]
+    host = next((value.strip() for name, value in message.headers if name.lower() == "host"), "example.com")
+    own = Scheme.message_signature(components=[*names, *needed])
+    bodiless = Message(message.method, message.target, message.headers)
+    base = own.signature_base(as_request(bodiless, f"{scheme}://{host}"), "k", NOW, NONCE).decode()
+    return base.split("\n")[: len(names)]
+
+
+def verifier() -> Verifier:
+    return Verifier(schemes.RFC9421, keys={"k": KEY}, origin="https://example.com", clock=lambda: float(NOW))
+
+
+def key_of(row: Row) -> Key:
+    return Key(bytes.fromhex(row["key_hex"]), short_ok=True, published_ok=True)
+
+
+def must(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Disagreement(otherwise)
+
+
+def refusing(call: Callable[[], object], outcome: str, kind: type[SealgateError] = SealgateError) -> str:
+    """`outcome`, if the call is refused as it should be."""
+    try:
+        call()
+    except kind:
+        return outcome
+    raise Disagreement("accepted")
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+SETS: list[tuple[str, str, Callable[[Row], str]]] = [
+    ("hmac_rfc", "*.jsonl", run_hmac),
+    ("wycheproof_hmac", "*.jsonl", run_wycheproof),
+    ("rfc9421", "sigbase_cases.jsonl", run_signature_base),
+    ("rfc9421", "component_cases.jsonl", run_component),
+    ("rfc9530", "*.jsonl", run_digest),
+    ("webhooks_core", "*.jsonl", run_webhook),
+]
+
+
+@dataclass
+class Tally:
+    rows: int = 0
+    outcomes: dict[str, list[str]] = field(default_factory=dict)
+    unexpected: list[str] = field(default_factory=list)
+
+    def add(self, row: Row, run: Callable[[Row], str]) -> None:
+        self.rows += 1
+        try:
+            self.outcomes.setdefault(run(row), []).append(row["id"])
+        except Exception as error:
+            self.unexpected.append(f"{row['id']}: {type(error).__name__}: {error}")
+
+
+def rows(folder: Path, pattern: str) -> Iterator[Row]:
+    for path in sorted(folder.glob(pattern)):
+        for line in path.read_text().splitlines():
+            row = json.loads(line)
+            if row.get("provider", "github") in _PROVIDERS:
+                yield row
+
+
+def tally(directory: Path) -> list[tuple[str, Tally]]:
+    tallies = []
+    for name, pattern, run in SETS:
+        counted = Tally()
+        for row in rows(directory / name, pattern):
+            counted.add(row, run)
+        tallies.append((f"{name}/{pattern.split('_')[0]}" if "_" in pattern else name, counted))
+    return tallies
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1:
+        print(__doc__)
+        return 2
+    tallies = tally(Path(arguments[0]))
+    print(f"{'set':24}{'rows':>6}{'agree':>7}{'refused':>9}{'declared':>10}{'unexpected':>12}")
+    for name, counted in tallies:
+        agreed, refused = (len(counted.outcomes.get(outcome, ())) for outcome in (AGREED, REFUSED))
+        declared = sum(len(ids) for outcome, ids in counted.outcomes.items() if outcome in DECLARED)
+        print(f"{name:24}{counted.rows:6}{agreed:7}{refused:9}{declared:10}{len(counted.unexpected):12}")
+    for name, counted in tallies:
+        for outcome, ids in sorted(counted.outcomes.items()):
+            if outcome != AGREED:
+                print(f"\n{name}: {DECLARED.get(outcome, outcome)} ({len(ids)}): {' '.join(ids)}")
+        for line in counted.unexpected:
+            print(f"\n{name}: UNEXPECTED {line}")
+    absent = [name for name, counted in tallies if not counted.rows]
+    if absent:
+        print(f"\nabsent: {', '.join(absent)}")
+    return 1 if any(counted.unexpected for _, counted in tallies) else 2 if absent else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

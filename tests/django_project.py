@@ -1,0 +1,183 @@
+"""A Django project in one file: settings, views of every kind of rule, and the URLconf."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import django
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import cache_page
+from django.views.decorators.csrf import csrf_exempt
+
+from judged import OTHER_KEY, RFC9421
+from sealgate import Verifier, schemes
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "sealgate.django.SignatureMiddleware",
+    "django.middleware.cache.UpdateCacheMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.middleware.cache.FetchFromCacheMiddleware",
+]
+PARTNERS = RFC9421.verifier()
+HOOKS = Verifier(schemes.GITHUB, keys=OTHER_KEY)
+
+settings.configure(
+    ALLOWED_HOSTS=["*"],
+    CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
+    CACHE_MIDDLEWARE_SECONDS=0,
+    INSTALLED_APPS=["sealgate.django"],
+    LOGGING_CONFIG=None,
+    MIDDLEWARE=MIDDLEWARE,
+    ROOT_URLCONF="django_project",
+    SEALGATE={"VERIFIER": "django_project.PARTNERS"},
+    SECRET_KEY="for tests only",
+)
+django.setup()
+
+from sealgate.django import exempt, require  # noqa: E402  as in a project: views are imported once settings are there
+
+SEEN: list[bytes] = []
+
+
+def _proof(request: HttpRequest) -> str:
+    verified = request.verified  # type: ignore[attr-defined]
+    return "no proof" if verified is None else verified.key_id or "anonymous"
+
+
+@csrf_exempt
+def orders(request: HttpRequest) -> HttpResponse:
+    SEEN.append(request.body)
+    return HttpResponse(_proof(request))
+
+
+@csrf_exempt
+async def async_orders(request: HttpRequest) -> HttpResponse:
+    return orders(request)
+
+
+@csrf_exempt
+def stream(request: HttpRequest) -> HttpResponse:
+    SEEN.append(request.read())
+    return HttpResponse(_proof(request))
+
+
+@csrf_exempt
+def form(request: HttpRequest) -> HttpResponse:
+    files = "".join(f"+{file.read().hex()}" for file in request.FILES.values())
+    return HttpResponse(",".join(request.POST.getlist("name")) + files)
+
+
+@csrf_exempt
+def parsed_json(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return HttpResponse(status=405)
+    try:
+        return HttpResponse(json.loads(request.body)["total"])
+    except ValueError:
+        return JsonResponse({}, status=400)
+
+
+@cache_page(60)
+def cached(request: HttpRequest) -> HttpResponse:
+    SEEN.append(request.body)
+    return HttpResponse("cached")
+
+
+@require(HOOKS)
+@csrf_exempt
+def hook(request: HttpRequest) -> HttpResponse:
+    return orders(request)
+
+
+@csrf_exempt
+@require(PARTNERS, HOOKS)
+def either(request: HttpRequest) -> HttpResponse:
+    return orders(request)
+
+
+@exempt("load balancer probe, returns no data")
+def health(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(_proof(request))
+
+
+@exempt("while partners move", until=datetime(2020, 1, 1, tzinfo=UTC))
+def once(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(_proof(request))
+
+
+@exempt("while partners move", until=datetime(9999, 1, 1, tzinfo=UTC))
+def still(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(_proof(request))
+
+
+@method_decorator(exempt("public"), name="dispatch")
+class OnDispatch(View):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(_proof(request))
+
+
+@exempt("public")
+class OnClass(View):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(_proof(request))
+
+
+class BelowDispatch(OnDispatch):
+    pass
+
+
+class BelowClass(OnClass):
+    pass
+
+
+@require(HOOKS)
+class Hook(View):
+    def post(self, request: HttpRequest) -> HttpResponse:
+        return orders(request)
+
+
+class OtherUrls:
+    """Another URLconf; a URLconf may be any object."""
+
+    urlpatterns: list[Any] = [path("moved", hook)]
+
+
+class LateUrls:
+    """A URLconf whose views are imported when it is first used."""
+
+    @property
+    def urlpatterns(self) -> list[Any]:
+        @require(HOOKS)
+        @csrf_exempt
+        def late(request: HttpRequest) -> HttpResponse:
+            return orders(request)
+
+        return [path("late", late)]
+
+
+urlpatterns: list[Any] = [
+    path("orders", orders),
+    path("async-orders", async_orders),
+    path("stream", stream),
+    path("form", form),
+    path("json", parsed_json),
+    path("cached", cached),
+    path("hook", hook),
+    path("class-hook", csrf_exempt(Hook.as_view())),
+    path("either", either),
+    path("health", health),
+    path("once", once),
+    path("still", still),
+    path("class", OnDispatch.as_view()),
+    path("class-rule", OnClass.as_view()),
+    path("subclass", BelowDispatch.as_view()),
+    path("subclass-rule", BelowClass.as_view()),
+]

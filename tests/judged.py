@@ -1,0 +1,116 @@
+"""Each scheme beside its judge: one table for every test that asks both and compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import reference
+from reference import Message, Pairs, Proof, Ring
+from sealgate import Request, Scheme, Verifier, schemes
+
+KEY = b"thirty-two octets of test key, A"
+OTHER_KEY = b"thirty-two octets of test key, B"
+KEY_ID = "acme"
+ORIGIN = "https://api.shop.example"
+HOST = "api.shop.example"
+NOW = 1_700_000_000
+NONCE = "b3k2pp5k7z-50gnwp.yemd"
+
+_POST = Message("POST", "/orders", [("Host", HOST), ("Content-Type", "application/json")], b'{"total": 1}')
+_WITH_QUERY = Message("POST", "/a%20b/%2Fc?b=2&a=1&a=0", _POST.headers, _POST.body)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """`message`: one that the scheme can sign. `timed`: it signs when the message was made, and so sees a replay."""
+
+    scheme: Scheme
+    message: Message
+    sign: Callable[[Message, bytes, int, str], Pairs]
+    judge: Callable[[Message, Ring, float], Proof]
+    timed: bool = False
+    named: bool = False
+
+    def proof(self, message: Message, now: float = NOW) -> Proof:
+        """The judge's verdict, with what holds for every scheme; raises `Refused`."""
+        reference.refuse_other_host(message, ORIGIN)
+        reference.refuse_odd_length(message)
+        return self.judge(message, self.ring, now)
+
+    @property
+    def ring(self) -> dict[str | None, list[bytes]]:
+        return {KEY_ID if self.named else None: [KEY]}
+
+    @property
+    def keys(self) -> Any:
+        return {KEY_ID: KEY} if self.named else KEY
+
+    def signed(
+        self, message: Message | None = None, key: bytes = KEY, created: int = NOW, nonce: str = NONCE
+    ) -> Message:
+        """Signed by the judge."""
+        message = message or self.message
+        return message.plus(self.sign(message, key, created, nonce))
+
+    def verifier(self, now: float = NOW, **settings: Any) -> Verifier:
+        settings = {"keys": self.keys, "origin": ORIGIN, "clock": lambda: now, **settings}
+        return Verifier(self.scheme, **settings)
+
+
+def _rfc9421(message: Message, key: bytes, created: int, nonce: str) -> Pairs:
+    return reference.sign_rfc9421(message, key, origin=ORIGIN, key_id=KEY_ID, created=created, nonce=nonce)
+
+
+JUDGED = {
+    "body": Judged(
+        schemes.body(), _POST, lambda m, k, *_: reference.sign_body(m, k), lambda m, r, _: reference.verify_body(m, r)
+    ),
+    "canonical-request": Judged(
+        schemes.canonical_request(),
+        _WITH_QUERY,
+        lambda m, k, *_: reference.sign_canonical_request(m, k),
+        lambda m, r, _: reference.verify_canonical_request(m, r, origin=ORIGIN),
+    ),
+    "github": Judged(
+        schemes.GITHUB,
+        _POST,
+        lambda m, k, *_: reference.sign_github(m, k),
+        lambda m, r, _: reference.verify_github(m, r),
+    ),
+    "slack": Judged(
+        schemes.SLACK, _POST, lambda m, k, at, _: reference.sign_slack(m, k, at), reference.verify_slack, timed=True
+    ),
+    "stripe": Judged(
+        schemes.STRIPE, _POST, lambda m, k, at, _: reference.sign_stripe(m, k, at), reference.verify_stripe, timed=True
+    ),
+    "rfc9421": Judged(
+        schemes.RFC9421, _WITH_QUERY, _rfc9421, partial(reference.verify_rfc9421, origin=ORIGIN), timed=True, named=True
+    ),
+}
+TIMED = {name: judged for name, judged in JUDGED.items() if judged.timed}
+RFC9421 = JUDGED["rfc9421"]
+SLACK = JUDGED["slack"]
+BODY = JUDGED["body"]
+
+
+def as_request(message: Message) -> Request:
+    return Request(message.method, message.target, list(message.headers), message.body)
+
+
+def as_message(request: Request) -> Message:
+    return Message(request.method, request.target, request.headers, request.body or b"")
+
+
+def with_field(message: Message, name: str, value: str | None) -> Message:
+    """`message` with one field replaced, or removed where `value` is None."""
+    kept = [(n, v) for n, v in message.headers if n.lower() != name.lower()]
+    return Message(message.method, message.target, [*kept, *([] if value is None else [(name, value)])], message.body)
+
+
+def field_of(message: Message, name: str) -> str:
+    """The one value of a field."""
+    (value,) = [v for n, v in message.headers if n.lower() == name.lower()]
+    return value

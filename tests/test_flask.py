@@ -1,0 +1,269 @@
+"""sealgate.flask: through Flask's own WSGI application and test client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Blueprint, Flask, g, request
+from flask.views import MethodView
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+from contract import FORM, LOOK, ORDER, Pieces, RoutedContract, hooked, signed
+from judged import KEY_ID, OTHER_KEY, RFC9421
+from sealgate import ConfigurationError, Verifier, policy, schemes
+from sealgate.flask import Sealgate
+from wsgi_client import Unfinished, WSGIApplication, call, chunked, environ_of
+
+HOOKS = Verifier(schemes.GITHUB, keys=OTHER_KEY)
+
+
+def _proof() -> str:
+    return "no proof" if g.verified is None else g.verified.key_id or "anonymous"
+
+
+def application(partners: Verifier, seen: list[bytes], **settings: Any) -> Flask:
+    app = Flask(__name__)
+    app.testing = True
+    seal = Sealgate(app, partners, **settings)
+
+    @app.route("/orders", methods=["GET", "POST", "PUT", "OPTIONS"], provide_automatic_options=False)
+    @app.route("/orders/<name>", methods=["POST"])
+    def orders(name: str = "") -> str:
+        seen.append(request.get_data())
+        return _proof()
+
+    @app.post("/hook")
+    @seal.require(HOOKS)
+    def hook() -> str:
+        return orders()
+
+    @app.post("/either")
+    @seal.require(partners, HOOKS)
+    def either() -> str:
+        return orders()
+
+    @app.route("/health", methods=["GET", "POST", "PUT", "DELETE", "PATCH", "TRACE"])
+    @seal.exempt("load balancer probe, returns no data")
+    def health() -> str:
+        return _proof()
+
+    @app.get("/once")
+    @seal.exempt("while partners move", until=datetime(2020, 1, 1, tzinfo=UTC))
+    def once() -> str:
+        return _proof()
+
+    @app.get("/still")
+    @seal.exempt("while partners move", until=datetime(9999, 1, 1, tzinfo=UTC))
+    def still() -> str:
+        return _proof()
+
+    @app.post("/form")
+    def form() -> str:
+        return ",".join(request.form.getlist("name")) + "".join(f"+{f.read().hex()}" for f in request.files.values())
+
+    @app.post("/json")
+    def parsed_json() -> str:
+        return str(request.get_json()["total"])
+
+    @app.post("/stream")
+    def stream() -> str:
+        seen.append(request.stream.read())
+        return _proof()
+
+    @seal.exempt("public")
+    class OnClass(MethodView):
+        def get(self) -> str:
+            return _proof()
+
+    class BelowClass(OnClass):
+        pass
+
+    class Closed(MethodView):
+        def get(self) -> str:
+            return _proof()
+
+    app.add_url_rule("/class", view_func=seal.exempt("public")(Closed.as_view("exempt")))
+    app.add_url_rule("/subclass", view_func=Closed.as_view("closed"))
+    app.add_url_rule("/class-rule", view_func=OnClass.as_view("on-class"))
+    app.add_url_rule("/subclass-rule", view_func=BelowClass.as_view("below-class"))
+    return app
+
+
+class TestFlask(RoutedContract):
+    def build(self, verifier: Verifier, **settings: Any) -> WSGIApplication:
+        return application(verifier, self.seen, **settings)
+
+    def flask(self, **settings: Any) -> Flask:
+        return application(RFC9421.verifier(), self.seen, **settings)
+
+    def test_body_is_still_there_as_a_stream(self) -> None:
+        self.send(signed(replace(ORDER, target="/stream")))
+        assert self.seen == [ORDER.body]
+
+    def test_slow_body_is_refused(self) -> None:
+        message = signed()
+        answer = self.send(message, RFC9421.verifier(body_timeout=1e-9), **{"wsgi.input": Pieces(message.body)})
+        assert (answer.status, self.seen) == (408, [])
+
+    def test_undeclared_bytes_added_to_a_signed_request_are_refused(self) -> None:
+        answer = self.send(signed(LOOK), **{"wsgi.input": BytesIO(b"extra")})
+        assert (answer.status, self.seen) == (401, [])
+
+    def test_form_parses_from_a_chunked_body(self) -> None:
+        assert self.send(signed(FORM), **chunked()).body == b"crate,box"
+
+    def test_body_over_flasks_own_limit_is_refused_unread(self) -> None:
+        app = self.flask()
+        app.config["MAX_CONTENT_LENGTH"] = len(ORDER.body)
+        longer = signed(replace(ORDER, body=ORDER.body + b" "))
+        statuses = [
+            call(app, environ_of(signed())).status,
+            call(app, environ_of(longer, **{"wsgi.input": Unfinished()})).status,
+        ]
+        assert statuses == [200, 413]
+
+    def test_static_files_are_closed_until_exempt(self) -> None:
+        app, name = self.flask(), "test_flask.py"
+        app.static_folder = str(Path(__file__).parent)
+        unsigned = replace(LOOK, target=f"/static/{name}")
+        before = [call(app, environ_of(each)).status for each in (unsigned, signed(unsigned))]
+        Sealgate.exempt("public files")(app.view_functions["static"])
+        assert [*before, call(app, environ_of(unsigned)).status] == [401, 200, 200]
+
+    def test_automatic_options_are_closed(self) -> None:
+        message = replace(LOOK, method="OPTIONS", target="/json")
+        assert [self.send(each).status for each in (message, signed(message))] == [401, 200]
+
+    def test_redirect_to_a_trailing_slash_is_told_to_signers_only(self) -> None:
+        app = self.flask()
+        app.add_url_rule("/tree/", view_func=lambda: "tree")
+        message = replace(LOOK, target="/tree")
+        assert [call(app, environ_of(each)).status for each in (message, signed(message))] == [401, 308]
+
+    def test_blueprints_are_closed(self) -> None:
+        app, blueprint = self.flask(), Blueprint("more", __name__, url_prefix="/more")
+        blueprint.add_url_rule("/", view_func=lambda: _proof())
+        app.register_blueprint(blueprint)
+        message = replace(LOOK, target="/more/")
+        assert [call(app, environ_of(each)).status for each in (message, signed(message))] == [401, 200]
+
+    def test_hook_goes_before_hooks_that_were_there(self) -> None:
+        app, ran = Flask(__name__), []
+        app.before_request(lambda: ran.append("theirs"))
+        Sealgate(app, RFC9421.verifier())
+        assert (call(app, environ_of(ORDER)).status, ran) == (401, [])
+
+    @pytest.mark.parametrize("reads", [lambda: request.get_data(), lambda: request.form, lambda: request.stream])
+    def test_body_consumed_before_the_hook_is_refused(
+        self, reads: Callable[[], Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Chunked, the rest would be an empty body, and an empty body can be what was signed."""
+        app = self.flask()
+        app.url_value_preprocessor(lambda *_: reads() and None)
+        message = replace(signed(replace(FORM, body=b"", target="/orders")), body=FORM.body)
+        answers = [
+            call(app, environ_of(message, **chunked())).status,
+            call(app, environ_of(signed(FORM))).status,
+        ]
+        assert (answers, self.seen) == ([400, 400], [])
+        assert "the body was read before sealgate's hook, by a url_value_preprocessor or a signal" in caplog.messages
+
+    def test_proof_of_an_earlier_request_is_forgotten(self) -> None:
+        """An application context that is kept keeps `g` as well."""
+        app = self.flask()
+        with app.app_context():
+            statuses = [call(app, environ_of(each)).body for each in (signed(), replace(LOOK, target="/health"))]
+        assert statuses == [KEY_ID.encode(), b"no proof"]
+
+    def test_proof_is_there_for_later_hooks(self) -> None:
+        app, proofs = self.flask(), []
+        app.before_request(lambda: proofs.append(g.verified.key_id))
+        call(app, environ_of(signed()))
+        assert proofs == [KEY_ID]
+
+    def test_without_a_rule_no_endpoint_is_looked_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        app = self.flask()
+        monkeypatch.setattr(policy._Marks, "any", False)
+        monkeypatch.setattr("sealgate.flask.rule_of", None)
+        assert [call(app, environ_of(each)).status for each in (signed(), ORDER)] == [200, 401]
+
+    def test_mounted_application_takes_its_own_script_name_only(self) -> None:
+        app = self.flask(script_name="/shop")
+        message = replace(ORDER, target="/shop/orders")
+        mounted = environ_of(signed(message), SCRIPT_NAME="/shop", PATH_INFO="/orders")
+        elsewhere = environ_of(signed())
+        assert [call(app, each).status for each in (mounted, elsewhere)] == [200, 400]
+
+    def test_flasks_test_client_works(self) -> None:
+        message = signed(replace(ORDER, target="/orders/a%20b"))
+        response = self.flask().test_client().post(message.target, headers=list(message.headers), data=message.body)
+        assert (response.status_code, response.text) == (200, KEY_ID)
+
+    def test_exempt_route_reads_nothing_itself(self) -> None:
+        assert self.send(replace(LOOK, target="/health"), **{"wsgi.input": Unfinished()}).status == 200
+
+    def test_application_mounted_beside_is_not_covered(self) -> None:
+        """A promise that the extension cannot keep, and says so."""
+        beside = Flask("beside")
+        beside.add_url_rule("/", view_func=lambda: "open")
+        both = DispatcherMiddleware(self.flask(), {"/beside": beside})
+        statuses = [call(both, environ_of(replace(LOOK, target=each))).status for each in ("/orders", "/beside/")]
+        assert statuses == [401, 200]
+
+    def test_url_value_preprocessors_see_unsigned_requests(self) -> None:
+        """A promise that the extension cannot keep, and says so."""
+        app, ran = self.flask(), []
+        app.url_value_preprocessor(lambda endpoint, _: ran.append(endpoint))
+        assert (call(app, environ_of(ORDER)).status, ran) == (401, ["orders"])
+
+    def test_refusal_passes_the_applications_own_after_request(self) -> None:
+        app = self.flask()
+
+        @app.after_request
+        def add(response: Any) -> Any:
+            response.headers["X-Request-Id"] = "7"
+            return response
+
+        assert ("X-Request-Id", "7") in call(app, environ_of(ORDER)).headers
+
+
+class TestInstallation:
+    def test_extension_can_be_made_before_the_application(self) -> None:
+        seal, app = Sealgate(), Flask(__name__)
+        seal.init_app(app, RFC9421.verifier())
+        assert [call(app, environ_of(each)).status for each in (ORDER, signed())] == [401, 404]
+
+    def test_one_extension_serves_two_applications_each_with_its_verifier(self) -> None:
+        seal, apps = Sealgate(), [Flask("one"), Flask("two")]
+        for app, verifier in zip(apps, (RFC9421.verifier(), HOOKS), strict=True):
+            seal.init_app(app, verifier)
+        answers = [[call(app, environ_of(each)).status for each in (signed(), hooked(ORDER))] for app in apps]
+        assert answers == [[404, 401], [401, 404]]
+
+    def test_application_shows_its_gate(self) -> None:
+        app, verifier = Flask(__name__), RFC9421.verifier()
+        Sealgate(app, verifier)
+        assert app.extensions["sealgate"].verifier is verifier
+
+    @pytest.mark.parametrize("verifier", [None, "shop.gate.partners", object()])
+    def test_missing_verifier_is_a_configuration_error(self, verifier: Any) -> None:
+        app = Flask(__name__)
+        with pytest.raises(ConfigurationError, match=r"^verifier: "):
+            Sealgate(app, verifier)
+        assert "sealgate" not in app.extensions
+
+    def test_second_installation_is_a_configuration_error(self) -> None:
+        app = Flask(__name__)
+        Sealgate(app, RFC9421.verifier())
+        with pytest.raises(ConfigurationError, match="already"):
+            Sealgate(app, RFC9421.verifier())
+
+    def test_mount_that_cannot_be_is_a_configuration_error(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"^script_name: "):
+            Sealgate(script_name="shop/")

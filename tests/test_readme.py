@@ -1,0 +1,164 @@
+"""The README is what a new user has: every example in it runs, and the commands are the ones that CI runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sealgate import Request, Signer, Verifier, schemes
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = {tag.strip() or "core": code for tag, code in re.findall(r"```python([^\n]*)\n(.*?)```", README, re.DOTALL)}
+COMMANDS = re.findall(r"```console\n\$ (.*)\n```", README)
+KEY = "a key that only this test knows"
+ORIGIN = "https://api.shop.example"
+
+
+def signed_order() -> Request:
+    order = Request("POST", "/orders", [("Content-Type", "application/json")], b'{"id": 7}', origin=ORIGIN)
+    return Signer(schemes.RFC9421, key_id="acme", key=KEY).sign(order)
+
+
+def signed_hook(body: bytes) -> Request:
+    hook = Request("POST", "/github", [("Content-Type", "application/json")], body)
+    return Signer(schemes.GITHUB, key=KEY).sign(hook)
+
+
+def verifiers() -> dict[str, Any]:
+    return {
+        "partners": Verifier(schemes.RFC9421, keys={"acme": KEY}, origin=ORIGIN),
+        "github": Verifier(schemes.GITHUB, keys=KEY),
+    }
+
+
+def test_there_is_an_example_for_each_framework() -> None:
+    assert set(BLOCKS) == {"core", "django", "django-views", "flask", "fastapi"}
+
+
+def test_the_core_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_KEY", KEY)
+    namespace: dict[str, Any] = {}
+    exec(compile(BLOCKS["core"], "README.md", "exec"), namespace)
+    assert namespace["verified"].key_id == "acme"
+
+
+def test_the_flask_example_runs() -> None:
+    namespace = verifiers() | {"__name__": __name__}
+    exec(compile(BLOCKS["flask"], "README.md", "exec"), namespace)
+    client = namespace["app"].test_client()
+    order = signed_order()
+
+    answer = client.post(order.path, data=order.body, headers=order.headers)
+    assert (answer.status_code, answer.get_json()) == (200, {"by": "acme"})
+    assert client.post("/orders", data=b"{}").status_code == 401
+    assert client.get("/nowhere").status_code == 401
+    assert (client.get("/health").status_code, client.get("/health").data) == (200, b"ok")
+
+
+def test_the_fastapi_example_runs() -> None:
+    namespace = verifiers() | {"__name__": "readme"}
+    exec(compile(BLOCKS["fastapi"], "README.md", "exec"), namespace)
+
+    def send(request: Request) -> tuple[int, Any]:
+        return asyncio.run(_asgi(namespace["app"], request))
+
+    assert send(signed_order()) == (200, {"by": "acme"})
+    assert send(signed_hook(b'{"action": "opened"}')) == (200, {"action": "opened"})
+    assert send(Request("POST", "/orders", [], b"{"))[0] == 401
+    assert send(Request("GET", "/docs"))[0] == 401
+
+
+async def _asgi(app: Any, request: Request) -> tuple[int, Any]:
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "https",
+        "path": request.path,
+        "raw_path": request.path.encode(),
+        "query_string": request.query.encode(),
+        "root_path": "",
+        "headers": [(name.encode(), value.encode()) for name, value in request.headers],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 2),
+    }
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": request.body, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent[0]["status"], json.loads(b"".join(message.get("body", b"") for message in sent[1:]))
+
+
+_DJANGO = """
+import django
+from django.conf import settings
+{settings}
+settings.configure(MIDDLEWARE=MIDDLEWARE, SEALGATE=SEALGATE, ROOT_URLCONF="urls", ALLOWED_HOSTS=["*"], SECRET_KEY="x" * 50)
+django.setup()
+from django.test import Client
+from gate import KEY
+from sealgate import Request, Signer, schemes
+
+hook = Signer(schemes.GITHUB, key=KEY).sign(Request("POST", "/hook", [], b"{{}}"))
+fields = dict(hook.headers)
+post = lambda path, **more: Client().post(path, data=hook.body, content_type="application/json", **more).status_code
+print(Client().get("/health").status_code, post("/health"), post("/hook", headers=fields), post("/hook"), post("/nowhere"))
+"""
+
+_DJANGO_URLS = """
+from django.urls import path
+from gate import github
+{views}
+urlpatterns = [path("health", health), path("hook", hook)]
+"""
+
+_DJANGO_GATE = """
+from sealgate import Verifier, schemes
+KEY = {key!r}
+partners = Verifier(schemes.RFC9421, keys={{"acme": KEY}}, origin={origin!r})
+github = Verifier(schemes.GITHUB, keys=KEY)
+"""
+
+
+def test_the_django_example_runs(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(_DJANGO.format(settings=BLOCKS["django"]))
+    (tmp_path / "urls.py").write_text(_DJANGO_URLS.format(views=BLOCKS["django-views"]))
+    (tmp_path / "gate.py").write_text(_DJANGO_GATE.format(key=KEY, origin=ORIGIN))
+    run = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, env=os.environ)
+    assert (run.stdout.split(), run.returncode) == (["200", "401", "200", "401", "401"], 0), run.stderr
+
+
+def test_the_table_of_schemes_says_what_the_code_says() -> None:
+    rows = re.findall(r"^\| `schemes\.(\w+)[^|]*\|[^|]*\| ([^|]*) \| ([^|]*) \|$", README, re.MULTILINE)
+    stated = {name: (replay, set(re.findall(r"`([a-z-]+)`", weak))) for name, replay, weak in rows}
+    for name, scheme in {"RFC9421": schemes.RFC9421, "body": schemes.body(), "SLACK": schemes.SLACK}.items():
+        words = {"none": "none", "nonce": "nonce", "base": "signed octets"}
+        assert stated[name] == (words[scheme.replay_class], set(scheme.weaknesses()))
+    canonical = schemes.canonical_request()
+    assert stated["canonical_request"] == ("none", set(canonical.weaknesses()))
+    assert (schemes.GITHUB.weaknesses(), schemes.STRIPE.weaknesses()) == (
+        schemes.body().weaknesses(),
+        schemes.SLACK.weaknesses(),
+    )
+
+
+def test_two_commands_do_all_the_set_up_and_ci_runs_the_second() -> None:
+    assert len(COMMANDS) == 2
+    assert COMMANDS[0].endswith("sealgate demo")
+    assert COMMANDS[1].endswith("python -m pytest")
+    assert "README.md" in (ROOT / ".ci" / "run").read_text()

@@ -1,0 +1,199 @@
+"""The replay set: once, never forgotten while it counts, refuses when full; and the stores over it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from judged import NOW, RFC9421, as_request
+from sealgate import ConfigurationError, Unavailable, Verified
+from sealgate._native import ReplaySet
+from sealgate.exceptions import Replayed
+from sealgate.replay import MemoryStore, ReplayStore, load
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(32, "big")
+
+
+def test_a_key_is_new_once() -> None:
+    seen = ReplaySet(10)
+    assert [True, False, False] == [seen.add(key(1), NOW + 10, NOW) for _ in range(3)]
+    assert 1 == len(seen)
+
+
+def test_another_expiry_is_the_same_key() -> None:
+    seen = ReplaySet(10)
+    assert seen.add(key(1), NOW + 10, NOW)
+    assert not seen.add(key(1), NOW + 500, NOW)
+    assert not seen.add(key(1), NOW + 10, NOW + 5)
+
+
+def test_a_full_set_refuses_and_evicts_nothing() -> None:
+    """E9: an evicted nonce is a replay that passes."""
+    seen = ReplaySet(3)
+    for number in range(3):
+        assert seen.add(key(number), NOW + 100, NOW)
+    with pytest.raises(Unavailable, match="full"):
+        seen.add(key(3), NOW + 100, NOW)
+    assert [False] * 3 == [seen.add(key(number), NOW + 100, NOW) for number in range(3)]
+    assert 3 == len(seen)
+
+
+def test_what_has_ended_makes_room() -> None:
+    seen = ReplaySet(3)
+    for number in range(3):
+        seen.add(key(number), NOW + 10, NOW)
+    assert seen.add(key(3), NOW + 1000, NOW + 500)
+    assert 1 == len(seen)
+
+
+def test_what_ended_before_the_latest_dropped_is_not_new() -> None:
+    """E12: after a clock stepped back, what was forgotten must not come in again."""
+    seen = ReplaySet(10)
+    seen.add(key(1), NOW + 10, NOW)
+    seen.add(key(2), NOW + 5000, NOW + 4000)
+    assert not seen.add(key(1), NOW + 10, NOW)
+    assert not seen.add(key(3), NOW + 10, NOW)
+
+
+@given(offers=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 5000)), max_size=80))
+def test_nothing_is_new_twice_whatever_the_clock_does(offers: list[tuple[int, int]]) -> None:
+    """Against a set that forgets nothing: each key has one end; the clock jumps both ways."""
+    seen, known = ReplaySet(100), set[int]()
+    for number, step in offers:
+        new = seen.add(key(number), NOW + 1 + number * 100, NOW + step)
+        assert not (new and number in known)
+        if new:
+            known.add(number)
+
+
+@given(
+    lives=st.lists(st.integers(1, 300), min_size=1, max_size=40),
+    steps=st.lists(st.integers(0, 60), min_size=1, max_size=40),
+)
+def test_a_live_key_is_never_new_again(lives: list[int], steps: list[int]) -> None:
+    """The promise itself: each key has one end, the clock runs on, and what has not ended is known."""
+    seen, ends, now = ReplaySet(1000), dict[int, int](), NOW
+    for number, life in enumerate(lives):
+        now += steps[number % len(steps)]
+        ends[number] = now + life
+        assert seen.add(key(number), ends[number], now)
+        for known, end in ends.items():
+            if end > now:
+                assert not seen.add(key(known), end, now)
+
+
+def test_sixteen_threads_get_one_true() -> None:
+    """E6: a check and then a set is two steps; this is one."""
+    seen = ReplaySet(100_000)
+    for number in range(300):
+        barrier, answers = threading.Barrier(16), list[bool]()
+
+        def offer(number: int = number, barrier: threading.Barrier = barrier, answers: list[bool] = answers) -> None:
+            barrier.wait()
+            answers.append(seen.add(key(number), NOW + 100, NOW))
+
+        threads = [threading.Thread(target=offer) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [True] + [False] * 15 == sorted(answers, reverse=True)
+
+
+def test_eight_threads_verify_one_message_once() -> None:
+    verifier, request = RFC9421.verifier(), as_request(RFC9421.signed())
+    barrier, verdicts = threading.Barrier(8), list[Verified | None]()
+
+    def verify() -> None:
+        barrier.wait()
+        try:
+            verdicts.append(verifier.verify(request))
+        except Replayed:
+            verdicts.append(None)
+
+    threads = [threading.Thread(target=verify) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 7 == verdicts.count(None)
+    assert 8 == len(verdicts)
+
+
+@pytest.mark.parametrize("bad", ["x" * 32, None, 3], ids=ascii)
+def test_replay_keys_are_octets(bad: Any) -> None:
+    with pytest.raises(TypeError):
+        ReplaySet(10).add(bad, NOW + 10, NOW)
+
+
+def test_a_set_without_room_refuses_everything() -> None:
+    with pytest.raises(Unavailable):
+        ReplaySet(0).add(key(1), NOW + 10, NOW)
+
+
+@pytest.mark.parametrize("expires", [0, -1, NOW - 1, 2**63 - 1, -(2**63)])
+def test_odd_expiries_do_not_crash(expires: int) -> None:
+    seen = ReplaySet(10)
+    first = seen.add(key(1), expires, NOW)
+    assert isinstance(first, bool)
+    assert not (first and seen.add(key(1), expires, NOW))
+
+
+def test_the_memory_store_reads_the_clock_it_was_given() -> None:
+    clock = [float(NOW)]
+    store = MemoryStore(2, clock=lambda: clock[0])
+    assert store.add(key(1), NOW + 10)
+    assert store.add(key(2), NOW + 10)
+    clock[0] = NOW + 1000.5
+    assert store.add(key(3), NOW + 2000)
+    assert 1 == len(store)
+
+
+def test_a_full_store_makes_a_request_unavailable_and_not_accepted() -> None:
+    verifier = RFC9421.verifier(replay=MemoryStore(1, clock=lambda: NOW))
+    verifier.verify(as_request(RFC9421.signed()))
+    with pytest.raises(Unavailable):
+        verifier.verify(as_request(RFC9421.signed(nonce="m" * 16)))
+    with pytest.raises(Replayed):
+        verifier.verify(as_request(RFC9421.signed()))
+
+
+def test_two_verifiers_with_one_store_share_what_they_know() -> None:
+    store = MemoryStore(clock=lambda: NOW)
+    RFC9421.verifier(replay=store).verify(as_request(RFC9421.signed()))
+    with pytest.raises(Replayed):
+        RFC9421.verifier(replay=store).verify(as_request(RFC9421.signed()))
+
+
+def test_two_verifiers_with_other_ages_share_what_they_know() -> None:
+    """A message that one route accepted is a replay on the next, however long that one would remember it."""
+    store = MemoryStore(clock=lambda: NOW)
+    RFC9421.verifier(replay=store, max_age=300).verify(as_request(RFC9421.signed()))
+    with pytest.raises(Replayed):
+        RFC9421.verifier(replay=store, max_age=60).verify(as_request(RFC9421.signed()))
+
+
+def test_each_verifier_without_a_store_has_its_own_memory() -> None:
+    assert RFC9421.verifier().replay is not RFC9421.verifier().replay
+
+
+def test_omitted_is_memory_and_off_is_none() -> None:
+    assert isinstance(load(None, clock=lambda: NOW), MemoryStore)
+    assert load("off", clock=lambda: NOW) is None
+    own = MemoryStore()
+    assert own is load(own, clock=lambda: NOW)
+    assert isinstance(own, ReplayStore)
+
+
+def test_what_is_unknown_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="redis"):
+        load("redis://user:pass@host", clock=lambda: NOW)
+    with pytest.raises(ConfigurationError) as refused:
+        load("redis://user:pass@host", clock=lambda: NOW)
+    assert "pass" not in str(refused.value)

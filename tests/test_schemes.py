@@ -1,0 +1,268 @@
+"""Schemes: what each preset says of itself, what templates mean, and that the judge agrees in both directions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import reference
+from judged import (
+    HOST,
+    JUDGED,
+    KEY,
+    KEY_ID,
+    NONCE,
+    NOW,
+    ORIGIN,
+    OTHER_KEY,
+    Judged,
+    as_message,
+    as_request,
+    field_of,
+    with_field,
+)
+from reference import Message
+from sealgate import Rejected, Request, Signer, schemes
+from sealgate.exceptions import InvalidSignature, NotCovered, SignatureMissing
+
+each_scheme = pytest.mark.parametrize("judged", JUDGED.values(), ids=JUDGED)
+
+_BODY_ONLY = {"method-not-covered", "target-not-covered", "query-not-covered", "audience"}
+FACTS: dict[str, dict[str, object]] = {
+    "body": {
+        "replay_class": "none",
+        "weaknesses": {"no-time", *_BODY_ONLY},
+        "max_age": None,
+        "fields": ("x-signature",),
+    },
+    "canonical-request": {
+        "replay_class": "none",
+        "weaknesses": {"no-time", "lossy-transform"},
+        "max_age": None,
+        "fields": ("x-signature",),
+    },
+    "github": {
+        "replay_class": "none",
+        "weaknesses": {"no-time", *_BODY_ONLY},
+        "max_age": None,
+        "fields": ("x-hub-signature-256",),
+    },
+    "slack": {
+        "replay_class": "base",
+        "weaknesses": {"no-nonce", *_BODY_ONLY},
+        "max_age": 300,
+        "fields": ("x-slack-request-timestamp", "x-slack-signature"),
+    },
+    "stripe": {
+        "replay_class": "base",
+        "weaknesses": {"no-nonce", *_BODY_ONLY},
+        "max_age": 300,
+        "fields": ("stripe-signature",),
+    },
+    "rfc9421": {
+        "replay_class": "nonce",
+        "weaknesses": set(),
+        "max_age": None,
+        "fields": ("signature", "signature-input"),
+    },
+}
+
+
+@each_scheme
+def test_a_scheme_tells_the_truth_about_itself(judged: Judged) -> None:
+    scheme = judged.scheme
+    facts = {
+        "replay_class": scheme.replay_class,
+        "weaknesses": set(scheme.weaknesses()),
+        "max_age": scheme.max_age,
+        "fields": tuple(sorted(name.lower() for name in scheme.fields if name.lower() != "content-digest")),
+    }
+    assert FACTS[scheme.name] == facts
+    assert "sha256" == scheme.hash
+    assert judged.named == scheme.names_key
+    assert (scheme.name != "rfc9421") == scheme.signs_body
+
+
+def test_every_preset_is_known_by_its_name() -> None:
+    assert set(JUDGED) == set(schemes.by_name())
+
+
+@pytest.mark.parametrize(
+    ("name", "covered"),
+    [
+        ("body", {"body"}),
+        ("github", {"body"}),
+        ("slack", {"body"}),
+        ("stripe", {"body"}),
+        ("canonical-request", {"@method", "@path", "@query", "body"}),
+        ("rfc9421", {"@method", "@authority", "@path", "@query"}),
+    ],
+)
+def test_covered_names_what_is_in_the_signature_base(name: str, covered: set[str]) -> None:
+    judged = JUDGED[name]
+    assert covered <= set(judged.scheme.covered)
+    assert covered <= set(judged.verifier().verify(as_request(judged.signed())).covered)
+
+
+def test_covered_does_not_claim_what_the_scheme_leaves_out() -> None:
+    """The body scheme covers the body and nothing else, and says so."""
+    covered = set(JUDGED["body"].verifier().verify(as_request(JUDGED["body"].signed())).covered)
+    assert not {"@method", "@path", "@query", "@authority", "@target-uri", "created"} & covered
+
+
+def test_a_message_signature_covers_what_the_message_lists() -> None:
+    judged = JUDGED["rfc9421"]
+    listed = ("@method", "@target-uri", "content-type", "content-digest")
+    fields = reference.sign_rfc9421(
+        judged.message, KEY, origin=ORIGIN, key_id=KEY_ID, created=NOW, nonce=NONCE, components=listed
+    )
+    covered = judged.verifier().verify(as_request(judged.message.plus(fields))).covered
+    assert set(listed) <= set(covered)
+    assert "@authority" not in covered or "@target-uri" in covered
+
+
+@each_scheme
+def test_what_the_judge_signs_we_accept(judged: Judged) -> None:
+    verified = judged.verifier().verify(as_request(judged.signed()))
+    proof = judged.judge(judged.signed(), judged.ring, NOW)
+    assert (proof.key_id, proof.created, proof.nonce) == (verified.key_id, verified.created, verified.nonce)
+    assert judged.message.body == verified.body
+
+
+@each_scheme
+def test_what_we_sign_the_judge_accepts(judged: Judged) -> None:
+    signer = Signer(judged.scheme, key=KEY, key_id=KEY_ID if judged.named else None, clock=lambda: NOW)
+    message = Message(judged.message.method, judged.message.target, judged.message.headers, judged.message.body)
+    request = Request(message.method, message.target, list(message.headers), message.body, origin=ORIGIN)
+    proof = judged.judge(as_message(signer.sign(request)), judged.ring, NOW)
+    assert (KEY_ID if judged.named else None) == proof.key_id
+
+
+@each_scheme
+def test_another_key_is_refused(judged: Judged) -> None:
+    with pytest.raises(InvalidSignature):
+        judged.verifier().verify(as_request(judged.signed(key=OTHER_KEY)))
+
+
+@each_scheme
+def test_every_own_field_is_required(judged: Judged) -> None:
+    """B2: absent, blank or repeated, none of them means "accept"."""
+    signed = judged.signed()
+    for name in {name.lower() for name in judged.scheme.fields} & {name.lower() for name, _ in signed.headers}:
+        value = field_of(signed, name)
+        absent = with_field(signed, name, None)
+        with pytest.raises(Rejected):
+            judged.verifier().verify(as_request(absent))
+        for blank in ("", " ", "\t"):
+            with pytest.raises(Rejected):
+                judged.verifier().verify(as_request(with_field(signed, name, blank)))
+        for repeated in ([(name, value)], [(name, "x")], [(name.upper(), value)], [(name.replace("-", "_"), value)]):
+            if repeated[0][0] == name or "-" in name:
+                with pytest.raises(Rejected):
+                    judged.verifier().verify(as_request(signed.plus(repeated)))
+
+
+@each_scheme
+def test_an_unsigned_request_is_missing_a_signature(judged: Judged) -> None:
+    with pytest.raises(SignatureMissing):
+        judged.verifier().verify(as_request(judged.message))
+
+
+@each_scheme
+def test_a_twin_with_an_underscore_is_never_the_signature(judged: Judged) -> None:
+    """C6: some servers read `X_Sig` in place of `X-Sig`."""
+    signed = judged.signed()
+    own = {name.lower() for name in judged.scheme.fields if "-" in name}
+    under = [(n.replace("-", "_") if n.lower() in own else n, v) for n, v in signed.headers]
+    if under != list(signed.headers):
+        with pytest.raises(Rejected):
+            judged.verifier().verify(as_request(Message(signed.method, signed.target, under, signed.body)))
+
+
+@pytest.mark.parametrize("name", ["body", "github", "slack", "stripe"])
+def test_a_scheme_over_the_body_refuses_a_query_and_an_empty_body(name: str) -> None:
+    judged = JUDGED[name]
+    for target, body in (("/orders?dry=1", b"{}"), ("/orders", b""), ("/orders?", b"")):
+        message = judged.signed(Message("POST", target, judged.message.headers, body))
+        with pytest.raises(NotCovered):
+            judged.verifier().verify(as_request(message))
+
+
+@pytest.mark.parametrize("name", ["body", "github", "slack", "stripe"])
+def test_a_scheme_over_the_body_accepts_another_path_and_method_as_its_weaknesses_say(name: str) -> None:
+    judged = JUDGED[name]
+    signed = judged.signed()
+    moved = Message("DELETE", "/elsewhere", signed.headers, signed.body)
+    assert signed.body == judged.verifier().verify(as_request(moved)).body
+    assert {"method-not-covered", "target-not-covered"} <= judged.scheme.weaknesses()
+
+
+@pytest.mark.parametrize("name", ["canonical-request", "rfc9421"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"method": "PUT"},
+        {"target": "/a%20b/c?b=2&a=1&a=0"},
+        {"target": "/a%20b/%2fc?b=2&a=1&a=0"},
+        {"target": "/a%20b/%2Fc?b=2&a=0&a=1"},
+        {"target": "/a%20b/%2Fc?b=2&a=1&a=0&c="},
+        {"target": "/a%20b/%2Fc"},
+        {"body": b'{"total": 2}'},
+        {"body": b""},
+    ],
+    ids=str,
+)
+def test_a_covered_part_that_changed_is_refused(name: str, change: dict[str, Any]) -> None:
+    judged = JUDGED[name]
+    signed = judged.signed()
+    parts = {"method": signed.method, "target": signed.target, "headers": signed.headers, "body": signed.body, **change}
+    with pytest.raises(Rejected):
+        judged.verifier().verify(as_request(Message(**parts)))
+
+
+def test_the_canonical_request_says_that_names_may_move_but_values_of_one_name_may_not() -> None:
+    """`:sorted` loses the order between names (weakness lossy-transform), and keeps it within a name."""
+    judged = JUDGED["canonical-request"]
+    signed = judged.signed()
+    moved = Message(signed.method, "/a%20b/%2Fc?a=1&b=2&a=0", signed.headers, signed.body)
+    assert signed.body == judged.verifier().verify(as_request(moved)).body
+    assert "lossy-transform" in judged.scheme.weaknesses()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "a",
+        "b&a",
+        "a=2&a=1",
+        "b=1&a+b=1&a%20b=0&a=3",
+        "%61=2&a=1&A=0",
+        "&&a",
+        "a==&a=&=a",
+        "%zz=1&%=2&a=%",
+        "z=%00&\x7e=1",
+    ],
+)
+def test_sorted_queries_are_the_judges(query: str) -> None:
+    message = Message("GET", f"/p?{query}", [("Host", HOST)])
+    base = schemes.canonical_request().signature_base(as_request(message), None, NOW, NONCE)
+    assert reference.canonical_request_base(message) == base
+
+
+def test_an_absent_content_type_is_not_an_empty_one() -> None:
+    judged = JUDGED["canonical-request"]
+    without = judged.signed(with_field(judged.message, "Content-Type", None))
+    assert without.body == judged.verifier().verify(as_request(without)).body
+    for value in ("", " ", "application/json"):
+        with pytest.raises(Rejected):
+            judged.verifier().verify(as_request(without.plus([("Content-Type", value)])))
+
+
+def test_a_canonical_request_needs_its_host() -> None:
+    judged = JUDGED["canonical-request"]
+    with pytest.raises(Rejected):
+        judged.verifier().verify(as_request(with_field(judged.signed(), "Host", None)))
+    with pytest.raises(Rejected):
+        judged.verifier().verify(as_request(with_field(judged.signed(), "Host", "evil.example")))

@@ -1,0 +1,275 @@
+"""The window: symmetric, exact, and looked at twice; and what counts as the same message within it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import reference
+from judged import (
+    BODY,
+    JUDGED,
+    KEY,
+    KEY_ID,
+    NONCE,
+    NOW,
+    ORIGIN,
+    OTHER_KEY,
+    RFC9421,
+    TIMED,
+    Judged,
+    as_request,
+    field_of,
+    with_field,
+)
+from reference import Message
+from sealgate import ConfigurationError, Unavailable, Verified, Verifier
+from sealgate.exceptions import (
+    Expired,
+    InvalidSignature,
+    Replayed,
+)
+
+each_scheme = pytest.mark.parametrize("judged", JUDGED.values(), ids=JUDGED)
+each_timed = pytest.mark.parametrize("judged", TIMED.values(), ids=TIMED)
+
+Verify = Callable[..., Verified]
+
+
+def _averify(verifier: Verifier, *arguments: Any) -> Verified:
+    return asyncio.run(verifier.averify(*arguments))
+
+
+each_driver = pytest.mark.parametrize("verify", [Verifier.verify, _averify], ids=["verify", "averify"])
+
+
+@each_timed
+@pytest.mark.parametrize(
+    ("offset", "accepted"),
+    [(-301, False), (-300, True), (0, True), (300, True), (301, False), (10 * 365 * 86400, False), (-86400, False)],
+)
+def test_the_window_is_symmetric_and_exact(judged: Judged, offset: int, accepted: bool) -> None:
+    """E1, E11: a time from the future is as wrong as one from the past."""
+    request = as_request(judged.signed(created=NOW + offset))
+    if accepted:
+        assert NOW + offset == judged.verifier().verify(request).created
+    else:
+        with pytest.raises(Expired):
+            judged.verifier().verify(request)
+
+
+@each_timed
+@pytest.mark.parametrize(
+    ("now", "accepted"), [(NOW + 300.0, True), (NOW + 300.001, False), (NOW - 300.0, True), (NOW - 300.001, False)]
+)
+def test_the_clock_may_have_fractions(judged: Judged, now: float, accepted: bool) -> None:
+    request = as_request(judged.signed())
+    if accepted:
+        assert NOW == judged.verifier(now).verify(request).created
+    else:
+        with pytest.raises(Expired):
+            judged.verifier(now).verify(request)
+
+
+@each_timed
+def test_max_age_is_ours_to_set(judged: Judged) -> None:
+    request = as_request(judged.signed(created=NOW - 10))
+    assert NOW - 10 == judged.verifier(max_age=10).verify(request).created
+    with pytest.raises(Expired):
+        judged.verifier(max_age=9).verify(request)
+
+
+def test_a_scheme_without_a_time_has_no_window() -> None:
+    signed = as_request(BODY.signed())
+    for now in (0, NOW, NOW * 2):
+        assert BODY.verifier(now).verify(signed).created is None
+
+
+def test_expires_ends_a_message_before_the_window_does() -> None:
+    fields = reference.sign_rfc9421(
+        RFC9421.message, KEY, origin=ORIGIN, key_id=KEY_ID, created=NOW, nonce=NONCE, expires=NOW + 5
+    )
+    request = as_request(RFC9421.message.plus(fields))
+    assert NOW == RFC9421.verifier(NOW + 5).verify(request).created
+    with pytest.raises(Expired):
+        RFC9421.verifier(NOW + 5.5).verify(request)
+
+
+@pytest.mark.parametrize("now", [math.nan, math.inf, -math.inf, -1.0, 1e300], ids=str)
+@each_timed
+def test_a_broken_clock_accepts_nothing(judged: Judged, now: float) -> None:
+    """B3: NaN compares false with everything."""
+    with pytest.raises((Expired, ConfigurationError)):
+        judged.verifier(now).verify(as_request(judged.signed()))
+
+
+# --- replay ---
+
+
+class Recording:
+    """A store that says yes, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.stored: list[tuple[bytes, int]] = []
+
+    def add(self, key: bytes, expires: int, /) -> bool:
+        self.stored.append((key, expires))
+        return True
+
+
+@each_driver
+@each_timed
+def test_a_message_is_accepted_once(judged: Judged, verify: Verify) -> None:
+    verifier, request = judged.verifier(), as_request(judged.signed())
+    assert NOW == verify(verifier, request).created
+    for _ in range(3):
+        with pytest.raises(Replayed):
+            verify(verifier, request)
+
+
+@pytest.mark.parametrize("name", ["body", "canonical-request", "github"])
+def test_a_scheme_without_a_time_claims_no_replay_protection(name: str) -> None:
+    verifier, request = JUDGED[name].verifier(), as_request(JUDGED[name].signed())
+    assert verifier.verify(request).body == verifier.verify(request).body
+    assert "no-time" in JUDGED[name].scheme.weaknesses()
+
+
+@each_timed
+def test_replay_protection_can_be_named_off(judged: Judged) -> None:
+    verifier, request = judged.verifier(replay="off"), as_request(judged.signed())
+    assert verifier.verify(request).created == verifier.verify(request).created
+
+
+@each_timed
+def test_two_messages_are_two(judged: Judged) -> None:
+    verifier = judged.verifier()
+    verifier.verify(as_request(judged.signed()))
+    other = Message("POST", "/other", judged.message.headers, b'{"total": 9}')
+    assert b'{"total": 9}' == verifier.verify(as_request(judged.signed(other, nonce="m" * 16))).body
+
+
+@pytest.mark.parametrize("offset", [-300, 0, 300])
+@each_timed
+def test_a_message_is_remembered_for_as_long_as_it_could_be_accepted(judged: Judged, offset: int) -> None:
+    """E4: created + max_age is when it ends, whenever it was accepted, and 60 seconds more for slow clocks."""
+    store = Recording()
+    judged.verifier(replay=store).verify(as_request(judged.signed(created=NOW + offset)))
+    ((key, expires),) = store.stored
+    assert 32 == len(key)
+    assert 0 <= expires - (NOW + offset + 300 + 60) <= 1
+
+
+def test_expires_shortens_what_is_remembered() -> None:
+    store = Recording()
+    fields = reference.sign_rfc9421(
+        RFC9421.message, KEY, origin=ORIGIN, key_id=KEY_ID, created=NOW, nonce=NONCE, expires=NOW + 5
+    )
+    RFC9421.verifier(replay=store).verify(as_request(RFC9421.message.plus(fields)))
+    ((_, expires),) = store.stored
+    assert 0 <= expires - (NOW + 5 + 60) <= 1
+
+
+def test_a_message_from_the_future_is_still_known_at_the_end_of_its_life() -> None:
+    """E4: stamped now + tolerance, replayed two tolerances later."""
+    clock = [float(NOW)]
+    verifier = RFC9421.verifier(clock=lambda: clock[0])
+    request = as_request(RFC9421.signed(created=NOW + 300))
+    verifier.verify(request)
+    clock[0] = NOW + 599.0
+    with pytest.raises(Replayed):
+        verifier.verify(request)
+    clock[0] = NOW + 601.0
+    with pytest.raises(Expired):
+        verifier.verify(request)
+
+
+def test_a_clock_that_steps_back_accepts_nothing_again() -> None:
+    """E12: entries that were forgotten take everything that ended before them with them."""
+    clock = [float(NOW)]
+    verifier = RFC9421.verifier(clock=lambda: clock[0])
+    first = as_request(RFC9421.signed())
+    verifier.verify(first)
+    for hour in range(1, 4):
+        clock[0] = NOW + 3600.0 * hour
+        verifier.verify(as_request(RFC9421.signed(created=NOW + 3600 * hour, nonce=f"nonce of hour {hour:03}")))
+    clock[0] = float(NOW)
+    with pytest.raises((Replayed, Unavailable)):
+        verifier.verify(first)
+
+
+def test_the_same_nonce_under_two_keys_is_two_messages() -> None:
+    """E10: the scope of a nonce is its key."""
+    verifier = RFC9421.verifier(keys={KEY_ID: KEY, "globex": OTHER_KEY})
+    globex = reference.sign_rfc9421(
+        RFC9421.message, OTHER_KEY, origin=ORIGIN, key_id="globex", created=NOW, nonce=NONCE
+    )
+    assert KEY_ID == verifier.verify(as_request(RFC9421.signed())).key_id
+    assert "globex" == verifier.verify(as_request(RFC9421.message.plus(globex))).key_id
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"label": "other"},
+        {"components": ("@query", "@path", "@authority", "@method", "content-digest")},
+        {"components": ("@target-uri", "@method", "content-digest")},
+        {"alg": "hmac-sha256"},
+        {"expires": NOW + 100},
+    ],
+    ids=str,
+)
+def test_a_nonce_counts_once_however_it_is_written(changes: dict[str, Any]) -> None:
+    """E10, E13: another label, order or parameter under the same nonce and time is the same message again."""
+    verifier = RFC9421.verifier()
+    verifier.verify(as_request(RFC9421.signed()))
+    settings: dict[str, Any] = {"origin": ORIGIN, "key_id": KEY_ID, "created": NOW, "nonce": NONCE, **changes}
+    with pytest.raises(Replayed):
+        verifier.verify(as_request(RFC9421.message.plus(reference.sign_rfc9421(RFC9421.message, KEY, **settings))))
+
+
+@each_timed
+def test_header_case_and_order_do_not_make_a_new_message(judged: Judged) -> None:
+    verifier, signed = judged.verifier(), judged.signed()
+    verifier.verify(as_request(signed))
+    again = [(name.upper(), f" {value}\t") for name, value in reversed(signed.headers)]
+    with pytest.raises(Replayed):
+        verifier.verify(as_request(Message(signed.method, signed.target, again, signed.body)))
+
+
+@pytest.mark.parametrize("name", ["stripe"])
+@pytest.mark.parametrize("kept", [0, 1])
+def test_one_of_two_right_signatures_is_still_the_same_message(name: str, kept: int) -> None:
+    """E13: while a provider rotates its key it signs with both; who drops one signature has no new message."""
+    judged = JUDGED[name]
+    verifier = judged.verifier(keys={"provider": [KEY, OTHER_KEY]})
+    both = [judged.signed(), judged.signed(key=OTHER_KEY)]
+    time, first = field_of(both[0], "Stripe-Signature").split(",")
+    second = field_of(both[1], "Stripe-Signature").split(",")[1]
+    verifier.verify(as_request(with_field(both[0], "Stripe-Signature", f"{time},{first},{second}")))
+    with pytest.raises(Replayed):
+        verifier.verify(as_request(with_field(both[0], "Stripe-Signature", f"{time},{(first, second)[kept]}")))
+
+
+def test_stripe_text_does_not_make_a_new_message() -> None:
+    """E13: the replay key is of what was signed, never of the received text of a signature."""
+    verifier, signed = JUDGED["stripe"].verifier(), JUDGED["stripe"].signed()
+    verifier.verify(as_request(signed))
+    time, right = dict(signed.headers)["Stripe-Signature"].split(",")
+    for text in (f"{right},{time}", f"{time},v0=x,{right}", f"{time},{right},{right}"):
+        with pytest.raises(Replayed):
+            verifier.verify(as_request(with_field(signed, "Stripe-Signature", text)))
+
+
+@each_scheme
+def test_a_refusal_is_never_remembered_as_a_verdict(judged: Judged) -> None:
+    """D8: asked a thousand times, it is refused a thousand times, and the genuine message still passes."""
+    verifier = judged.verifier()
+    bad = as_request(judged.signed(key=OTHER_KEY))
+    for _ in range(1000):
+        with pytest.raises(InvalidSignature):
+            verifier.verify(bad)
+    assert judged.message.body == verifier.verify(as_request(judged.signed())).body
