@@ -1,4 +1,4 @@
-"""One message, verified: `Key.verify`, and whole schemes, beside the snippet that everybody copies and its successors."""
+"""One message, verified: `Key.verify`, and whole schemes, beside the snippet that everybody copies, and peers."""
 
 from __future__ import annotations
 
@@ -76,10 +76,19 @@ def _one_message(size: int, _pace: Pace) -> Mapping[str, Case]:
         "hashlib.sha256, no verdict": timed("sha256(m).digest()", sha256=hashlib.sha256, m=body),
         "cryptography": checked("verify(k, m, s)", bad, verify=_cryptography, k=key, m=body, s=octets),
         "itsdangerous": checked(
-            "unsign(m)", {"m": changed(body) + dangerous.sign(body)[size:]}, unsign=dangerous.unsign, m=dangerous.sign(body)
+            "unsign(m)",
+            {"m": changed(body) + dangerous.sign(body)[size:]},
+            unsign=dangerous.unsign,
+            m=dangerous.sign(body),
         ),
         "stripe": checked(
-            "verify(m, f, k, t)", bad, verify=stripe.WebhookSignature.verify_header, m=body, f=stripe_field, k=KEY, t=_HOUR
+            "verify(m, f, k, t)",
+            bad,
+            verify=stripe.WebhookSignature.verify_header,
+            m=body,
+            f=stripe_field,
+            k=KEY,
+            t=_HOUR,
         ),
         "slack_sdk": checked("valid(m, t, f)", bad, valid=slack.is_valid, m=body, t=str(created), f=slack_field),
         "standardwebhooks": checked(
@@ -95,7 +104,12 @@ def _whole_request(size: int, _pace: Pace) -> Mapping[str, Case]:
     signature = hmac.new(KEY.encode(), body, hashlib.sha256).hexdigest()
     stripe_field = stripe.WebhookSignature.generate_signature_header(body.decode(), KEY)
     slack_field = SignatureVerifier(KEY).generate_signature(timestamp=created, body=body)
-    other = {"Host": "api.shop.example", "Content-Type": "application/json", "User-Agent": "client/1.0", "Accept": "*/*"}
+    other = {
+        "Host": "api.shop.example",
+        "Content-Type": "application/json",
+        "User-Agent": "client/1.0",
+        "Accept": "*/*",
+    }
     wire: dict[str, dict[str, Any]] = {
         "body": {**other, "X-Signature": signature},
         "stripe": {**other, "Stripe-Signature": stripe_field},
@@ -118,7 +132,9 @@ def _whole_request(size: int, _pace: Pace) -> Mapping[str, Case]:
             k=KEY,
             t=_HOUR,
         ),
-        "slack_sdk": checked("valid(m, h)", bad, valid=SignatureVerifier(KEY).is_valid_request, m=body, h=wire["slack"]),
+        "slack_sdk": checked(
+            "valid(m, h)", bad, valid=SignatureVerifier(KEY).is_valid_request, m=body, h=wire["slack"]
+        ),
     }
 
 

@@ -18,13 +18,13 @@ import os
 import platform
 import random
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
+import asgi_frameworks
 import messages
 import replaying
 import signed_requests
+import wsgi_frameworks
 from timing import Pace, Result, Section
 
 import sealgate
@@ -33,6 +33,8 @@ SECTIONS: list[Section] = [
     *messages.SECTIONS,
     *signed_requests.SECTIONS,
     *replaying.SECTIONS,
+    *wsgi_frameworks.SECTIONS,
+    *asgi_frameworks.SECTIONS,
 ]
 _WIDTHS = (44, 10, 38, 10, 11, 9, 9)
 
@@ -76,7 +78,16 @@ def _cells(result: Result) -> tuple[str, ...]:
 
     value = f"{result.value:.3f}{result.unit}"
     over = result.over or ""
-    return (result.name, time(result.least), over, time(result.over_least), value, goal(result.must), goal(result.aim), result.verdict)
+    return (
+        result.name,
+        time(result.least),
+        over,
+        time(result.over_least),
+        value,
+        goal(result.must),
+        goal(result.aim),
+        result.verdict,
+    )
 
 
 def _line(*cells: str) -> str:
@@ -97,14 +108,13 @@ def _pin() -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a few short rounds: shows that it runs, not how fast")
-    parser.add_argument("--rounds", type=int, metavar="N", help="default 60, with --quick 3")
+    parser.add_argument("--rounds", type=int, metavar="N", help="default 200, with --quick 3")
     parser.add_argument("--only", default="", metavar="PATTERN", help="regular expression on the names of sections")
     parser.add_argument("--format", choices=["text", "json"], default="text")
     arguments = parser.parse_args()
-    arguments.rounds = arguments.rounds or (3 if arguments.quick else 60)
+    arguments.rounds = arguments.rounds or (3 if arguments.quick else 200)
     return arguments
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
     main()

@@ -107,7 +107,9 @@ class Foreign:
     headers: dict[str, str]
 
 
-def signed_fields(count: int, target: str, fields: Sequence[tuple[str, str]], origin: str) -> list[list[tuple[str, str]]]:
+def signed_fields(
+    count: int, target: str, fields: Sequence[tuple[str, str]], origin: str
+) -> list[list[tuple[str, str]]]:
     """RFC 9421 signatures of one request, each with its own nonce: the fields to add."""
     signer = Signer(schemes.RFC9421, key=KEY, key_id=KEY_ID)
     request = Request("POST", target, fields, BODY, origin=origin)
@@ -117,10 +119,8 @@ def signed_fields(count: int, target: str, fields: Sequence[tuple[str, str]], or
 def _message_signature(pace: Pace) -> Mapping[str, Case]:
     count = 200 if pace.quick else 4000
     pool = [[*FIELDS, *added] for added in signed_fields(count, TARGET, FIELDS, ORIGIN)]
-    off, remembering = (
-        Verifier(schemes.RFC9421, keys={KEY_ID: KEY}, origin=ORIGIN, max_age=_WINDOW, **replay)
-        for replay in ({"replay": "off"}, {})
-    )
+    verifier = partial(Verifier, schemes.RFC9421, keys={KEY_ID: KEY}, origin=ORIGIN, max_age=_WINDOW)
+    off, remembering = verifier(replay="off"), verifier()
     resolver = MappingKeyResolver(public_keys=_KEYS, private_keys=_KEYS)
     theirs = HTTPMessageVerifier(signature_algorithm=HMAC_SHA256, key_resolver=resolver)
     foreign = Foreign("POST", ORIGIN + TARGET, dict(pool[0]))

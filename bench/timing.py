@@ -12,9 +12,10 @@ from itertools import repeat
 from typing import Any
 
 _clock = time.perf_counter_ns
-#: Nanoseconds that one run of a case should take: long against the clock, short against the drift of the machine.
-_RUN = 2_000_000
-_QUICK_RUN = 100_000
+#: Nanoseconds that one run of a case should take: long against the clock, short against the turn that the scheduler of a
+#: busy machine gives to another process.
+_RUN = 400_000
+_QUICK_RUN = 50_000
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,9 @@ impl Target {
         {
             return Err(Error::at(Code::TargetAmbiguous, "the target holds an octet that no target has", index));
         }
-        percent_decode(path, false)?;
+        if path.contains(&b'%') {
+            percent_decode(path, false)?;
+        }
         Ok(Self { path: path.to_vec(), query: query.to_vec(), exact: true })
     }
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sealgate._native import Request, Verified
-from sealgate.exceptions import ConfigurationError, Rejected, Replayed, SignatureMissing, Unavailable
+from sealgate.exceptions import ConfigurationError, Rejected, Replayed, SignatureMissing
 from sealgate.verifier import ReadBody, Verifier
 
 __all__ = ["Exempt", "Require", "Rule", "averify_any", "exempt", "require", "rule_of", "verifiers_for", "verify_any"]
@@ -91,22 +91,22 @@ def verifiers_for(rule: Rule | None, default: Verifier, method: str, now: float 
 
 def verify_any(verifiers: tuple[Verifier, ...], request: Request, read_body: ReadBody | None) -> Verified:
     """The first proof; otherwise the refusal that says most, which is the last that found a signature."""
-    refusal: Rejected | Unavailable = SignatureMissing()
+    refusal: Rejected = SignatureMissing()
     for verifier in verifiers:
         try:
             return verifier.verify(request, read_body)
         except SignatureMissing:
             continue
         except Replayed:
-            raise  # proven once: another verifier's store has not seen it
-        except (Rejected, Unavailable) as error:
+            raise  # proven, and known: another verifier's store has not seen it
+        except Rejected as error:
             refusal = error
     raise refusal
 
 
 async def averify_any(verifiers: tuple[Verifier, ...], request: Request, read_body: ReadBody | None) -> Verified:
     """As `verify_any`, awaiting."""
-    refusal: Rejected | Unavailable = SignatureMissing()
+    refusal: Rejected = SignatureMissing()
     for verifier in verifiers:
         try:
             return await verifier.averify(request, read_body)
@@ -114,7 +114,7 @@ async def averify_any(verifiers: tuple[Verifier, ...], request: Request, read_bo
             continue
         except Replayed:
             raise
-        except (Rejected, Unavailable) as error:
+        except Rejected as error:
             refusal = error
     raise refusal
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PyString, PyTuple};
 
@@ -39,6 +40,7 @@ impl Origins {
 pub(super) struct Request {
     pub(super) method: String,
     pub(super) target: Result<Target, Error>,
+    /// What was received, where it is no target.
     raw_target: Vec<u8>,
     headers: Headers,
     pub(super) body: Option<Py<PyBytes>>,
@@ -97,7 +99,8 @@ impl Request {
     #[staticmethod]
     #[pyo3(signature = (environ, path = None))]
     fn from_wsgi(environ: &Bound<'_, PyDict>, path: Option<&Bound<'_, PyString>>) -> PyResult<Self> {
-        let get = |name: &str| -> PyResult<Option<Vec<u8>>> {
+        let py = environ.py();
+        let get = |name: &Bound<'_, PyString>| -> PyResult<Option<Vec<u8>>> {
             match environ.get_item(name)? {
                 Some(value) => Ok(Some(latin1(value.cast::<PyString>()?).into_owned())),
                 None => Ok(None),
@@ -105,18 +108,22 @@ impl Request {
         };
         let routed = match path {
             Some(path) => text(path).into_owned().into_bytes(),
-            None => [get("SCRIPT_NAME")?.unwrap_or_default(), get("PATH_INFO")?.unwrap_or_default()].concat(),
+            None => {
+                let mounted = get(intern!(py, "SCRIPT_NAME"))?.unwrap_or_default();
+                [mounted, get(intern!(py, "PATH_INFO"))?.unwrap_or_default()].concat()
+            }
         };
-        let raw = match get("RAW_URI")? {
+        let raw = match get(intern!(py, "RAW_URI"))? {
             Some(raw) => Some(raw),
-            None => get("REQUEST_URI")?,
+            None => get(intern!(py, "REQUEST_URI"))?,
         };
-        let query = get("QUERY_STRING")?.unwrap_or_default();
-        let method = get("REQUEST_METHOD")?.unwrap_or_default();
+        let query = get(intern!(py, "QUERY_STRING"))?.unwrap_or_default();
+        let method = get(intern!(py, "REQUEST_METHOD"))?.unwrap_or_default();
+        let target = Target::received(raw.as_deref(), &routed, &query);
         Ok(Self {
             method: String::from_utf8_lossy(&method).into_owned(),
-            target: Target::received(raw.as_deref(), &routed, &query),
-            raw_target: raw.unwrap_or(routed),
+            raw_target: if target.is_ok() { Vec::new() } else { raw.unwrap_or(routed) },
+            target,
             headers: Headers::Environ(environ.clone().unbind()),
             body: None,
             origin: None,
@@ -126,32 +133,34 @@ impl Request {
     /// A request received by an ASGI server: an `http` or `websocket` scope.
     #[staticmethod]
     fn from_asgi(scope: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let octets = |name: &str| -> PyResult<Option<Vec<u8>>> {
+        let py = scope.py();
+        let octets = |name: &Bound<'_, PyString>| -> PyResult<Option<Vec<u8>>> {
             match scope.get_item(name)? {
                 Some(value) if !value.is_none() => Ok(Some(value.cast::<PyBytes>()?.as_bytes().to_vec())),
                 _ => Ok(None),
             }
         };
-        let routed = match scope.get_item("path")? {
+        let routed = match scope.get_item(intern!(py, "path"))? {
             Some(path) => text(path.cast::<PyString>()?).into_owned().into_bytes(),
             None => Vec::new(),
         };
-        let query = octets("query_string")?.unwrap_or_default();
-        let raw =
-            octets("raw_path")?.map(|path| if query.is_empty() { path } else { [path, query.clone()].join(&b'?') });
+        let query = octets(intern!(py, "query_string"))?.unwrap_or_default();
+        let raw = octets(intern!(py, "raw_path"))?
+            .map(|path| if query.is_empty() { path } else { [path, query.clone()].join(&b'?') });
         // RFC 6455, 4.1: a WebSocket handshake is a GET.
-        let method = match scope.get_item("method")? {
+        let method = match scope.get_item(intern!(py, "method"))? {
             Some(method) => text(method.cast::<PyString>()?).into_owned(),
             None => "GET".to_owned(),
         };
+        let target = Target::received(raw.as_deref(), &routed, &query);
         let mut pairs = FieldPairs::default();
-        if let Some(headers) = scope.get_item("headers")? {
+        if let Some(headers) = scope.get_item(intern!(py, "headers"))? {
             push_pairs(&headers, &mut pairs)?;
         }
         Ok(Self {
             method,
-            target: Target::received(raw.as_deref(), &routed, &query),
-            raw_target: raw.unwrap_or(routed),
+            raw_target: if target.is_ok() { Vec::new() } else { raw.unwrap_or(routed) },
+            target,
             headers: Headers::Pairs(pairs),
             body: None,
             origin: None,

@@ -154,12 +154,10 @@ fn a_body_cannot_end_its_own_part() {
 fn a_written_field_reads_back() {
     let template =
         Template::parse_field("k={key_id};n={nonce};t={created:ms};s={signature:base64url}").expect("a field");
-    let claims = Template::parse_base("{created}{nonce}").expect("a base").claims(
-        &[&template],
-        Some("acme"),
-        12,
-        "0123456789abcdef",
-    ).expect("plain claims");
+    let claims = Template::parse_base("{created}{nonce}")
+        .expect("a base")
+        .claims(&[&template], Some("acme"), 12, "0123456789abcdef")
+        .expect("plain claims");
     let signature = Signature::received(&[9; 32], Hash::Sha256).expect("32 octets");
     let value = template.write(&claims, &signature).expect("written");
     let mut again = Claims::default();

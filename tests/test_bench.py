@@ -1,0 +1,82 @@
+"""The benchmark runs, and prints every row it promises; how fast, no test can say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).parent.parent / "bench" / "run.py"
+
+
+def run(*arguments: str) -> str:
+    command = [sys.executable, "-W", "error", str(SCRIPT), "--quick", "--rounds", "1", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (0, "") == (done.returncode, done.stderr)
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    table: dict[str, Any] = json.loads(run("--format", "json"))
+    assert 1 == table["rounds"]
+    return table["rows"]
+
+
+def names(rows: list[dict[str, Any]], section: str) -> set[tuple[str, str | None]]:
+    return {(row["name"], row["over"]) for row in rows if row["section"].startswith(section)}
+
+
+@pytest.mark.parametrize("size", ["32 B", "256 B", "1 KiB", "16 KiB", "1 MiB"])
+def test_one_message_is_compared_with_every_peer(rows: list[dict[str, Any]], size: str) -> None:
+    peers = {"copied snippet", "hashlib.sha256, no verdict", "cryptography", "itsdangerous"}
+    peers |= {"stripe", "slack_sdk", "standardwebhooks"}
+    assert {("Key.verify", peer) for peer in peers} == names(rows, f"verify one message of {size}")
+
+
+@pytest.mark.parametrize("size", ["256 B", "1 KiB", "16 KiB"])
+def test_whole_schemes_are_compared_with_their_providers(rows: list[dict[str, Any]], size: str) -> None:
+    expected = {
+        ("schemes.body", "copied snippet"),
+        ("schemes.STRIPE", "stripe"),
+        ("schemes.SLACK", "slack_sdk"),
+    }
+    assert expected == names(rows, f"verify one request with a body of {size}")
+
+
+def test_whole_requests_and_the_store_are_compared(rows: list[dict[str, Any]]) -> None:
+    remembering = "Verifier, RFC 9421, and memory replay"
+    assert {("Verifier, own scheme", "pure Python")} == names(rows, "full request")
+    assert {
+        ("Verifier, RFC 9421", "http-message-signatures"),
+        (remembering, "http-message-signatures"),
+        (remembering, "Verifier, RFC 9421"),
+    } == names(rows, "RFC 9421")
+    assert {
+        ("MemoryStore.add", "dict check and set"),
+        ("MemoryStore.add", "cachetools.TTLCache"),
+        ("memory per key, 50,000 live", None),
+        ("slowest of 50,000 inserts, CPU time", None),
+    } == names(rows, "replay store")
+
+
+@pytest.mark.parametrize("framework", ["a Django", "a Flask", "a bare ASGI", "a FastAPI"])
+def test_every_framework_shows_what_is_added(rows: list[dict[str, Any]], framework: str) -> None:
+    cases = ["copied snippet", "sealgate, schemes.body", "sealgate, RFC 9421 and memory replay"]
+    assert {(case, "bare") for case in cases} == names(rows, f"added to {framework} request")
+
+
+def test_every_row_has_a_number_and_a_goal_has_a_verdict(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        assert (isinstance(row["value"], float), row["must"] is None) == (True, row["verdict"] == ""), row
+
+
+def test_the_table_is_text_and_sections_can_be_chosen() -> None:
+    lines = run("--only", "^replay").splitlines()
+    assert ["replay store in memory, insert of a new key"] == [line for line in lines if line.startswith("replay")]
+    assert 4 == sum(line.startswith(("MemoryStore", "memory per key", "slowest")) for line in lines)
+    assert not any(line.startswith("Key.verify") for line in lines)
