@@ -2,9 +2,10 @@
 
     python bench/run.py [--quick] [--rounds N] [--only PATTERN] [--format text|json]
 
-Needs the extra `bench`. The cases of a group run round-robin in random order, pinned to one CPU; a ratio is the median
-over the rounds, a time is the least. Every case is shown to accept its message and to refuse a changed one before it
-is timed. The exit code says nothing about speed: machines differ, `must` and `aim` are for a quiet one.
+Needs the extra `bench`. The cases of a group run round-robin in random order, pinned to one CPU. A time is the least, a
+ratio the median over the rounds; what is added is that ratio less one, of the least. Every case is shown to accept its
+message and to refuse a changed one before it is timed. The exit code says nothing about speed: machines differ, and
+`must` and `aim` are for a quiet one.
 """
 
 from __future__ import annotations
