@@ -24,7 +24,7 @@ def run(*arguments: str) -> str:
 def rows() -> list[dict[str, Any]]:
     table: dict[str, Any] = json.loads(run("--format", "json"))
     assert 1 == table["rounds"]
-    return table["rows"]
+    return list(table["rows"])
 
 
 def names(rows: list[dict[str, Any]], section: str) -> set[tuple[str, str | None]]:

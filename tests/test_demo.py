@@ -223,6 +223,15 @@ def gone(up: Running) -> bool:
         return up.process.poll() is not None and probe.connect_ex(("127.0.0.1", up.port)) != 0
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """A shell starts its background jobs with Ctrl-C ignored, and what they start inherits that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_servers_are_stopped_however_the_demo_ends(number: signal.Signals) -> None:
     seen: list[Running] = []
@@ -248,6 +257,7 @@ def test_a_server_that_does_not_start_says_why() -> None:
     assert gone(started[0])
 
 
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_kept_servers_run_until_they_are_told_to_stop(number: signal.Signals, status: int, tmp_path: Path) -> None:
     process = subprocess.Popen(

@@ -65,6 +65,11 @@ def verdict(judged: Judged, request: Request) -> Verified | Rejected:
 # --- without a key ----------------------------------------------------------------------------------------------------
 
 
+def ascii_upper(name: str) -> str:
+    """As servers do it: what is not ASCII has no case in a field name."""
+    return name.encode("latin-1").upper().decode("latin-1")
+
+
 @each_scheme
 @given(method=_method, target=_octets, fields=st.lists(st.tuples(_octets, _octets), max_size=8), body=_octets)
 def test_octets_without_a_key_are_refused(
@@ -131,7 +136,7 @@ def _in_the_fields(message: Message, draw: st.DrawFn) -> Message:
         "drop": headers[:at] + headers[at + 1 :],
         "double": [*headers, (name, value)],
         "twin": [*headers, (name.replace("-", "_"), value)],
-        "upper": [*headers[:at], (name.upper(), value), *headers[at + 1 :]],
+        "upper": [*headers[:at], (ascii_upper(name), value), *headers[at + 1 :]],
         "blanks": [*headers[:at], (name, f" \t{value} \t"), *headers[at + 1 :]],
         "swap": [*headers[:at], (headers[0][0], value), *headers[at + 1 :]],
         "turn": headers[::-1],
@@ -271,7 +276,7 @@ def environ_of(message: Message, raw: bool) -> dict[str, Any]:
         **({"RAW_URI": message.target} if raw else {}),
     }
     for name, value in message.headers:
-        variable = name.upper().replace("-", "_")
+        variable = ascii_upper(name).replace("-", "_")
         variable = variable if variable in {"CONTENT_TYPE", "CONTENT_LENGTH"} else "HTTP_" + variable
         environ[variable] = (
             f"{environ[variable]},{value}" if variable in environ and variable != "CONTENT_LENGTH" else value
@@ -286,7 +291,7 @@ def scope_of(message: Message, raw: bool) -> dict[str, Any]:
         "method": message.method,
         "path": unquote(message.path, errors="replace"),
         "query_string": message.query.encode("latin-1"),
-        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in message.headers],
+        "headers": [(name.encode("latin-1").lower(), value.encode("latin-1")) for name, value in message.headers],
         **({"raw_path": message.path.encode("latin-1")} if raw else {}),
     }
 

@@ -4,6 +4,7 @@
 //! changed, so that everything behind the signature is reached; otherwise it is a change of a message signed before.
 #![no_main]
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use _native::error::Result;
@@ -20,8 +21,7 @@ use sha2::{Digest, Sha256, Sha512};
 const COMPONENTS: [&str; 4] = ["@method", "@authority", "@path", "@query"];
 
 static SCHEME: LazyLock<Scheme> = LazyLock::new(|| {
-    let accepted = Default::default();
-    Scheme::message("rfc9421".into(), &COMPONENTS.map(str::to_owned), "sig1".into(), None, Some(&accepted))
+    Scheme::message("rfc9421".into(), &COMPONENTS.map(str::to_owned), "sig1".into(), None, Some(&BTreeSet::new()))
         .expect("a scheme")
 });
 static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy {
