@@ -92,7 +92,7 @@ def _cells(result: Result) -> tuple[str, ...]:
 
 
 def _line(*cells: str) -> str:
-    name, least, over, *rest = (cell for cell in cells)
+    name, least, over, *rest = cells
     left = f"{name:<{_WIDTHS[0]}}{least:>{_WIDTHS[1]}}  {over:<{_WIDTHS[2]}}"
     numbers = "".join(f"{cell:>{width}}" for cell, width in zip(rest[:-1], _WIDTHS[3:], strict=True))
     return f"{left}{numbers}  {rest[-1]}".rstrip()

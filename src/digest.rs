@@ -1,15 +1,18 @@
 //! Content-Digest (RFC 9530): written for signing, checked against the body after the signature holds.
 
 use base64ct::{Base64, Encoding};
-use sfv::{BareItem, Dictionary, ListEntry, Parser};
+use sfv::visitor::{DictionaryVisitor, EntryVisitor, InnerListVisitor, ItemVisitor, Never};
+use sfv::{BareItemFromInput, KeyRef, Parser};
 use sha2::{Digest, Sha256, Sha512};
 
 use crate::error::{Code, Error, Result};
+use crate::structured::NoParameters;
 
 /// The field that carries digests of the content.
 pub const FIELD: &str = "Content-Digest";
 
 /// RFC 9530, 2: the digests that a message states, of the algorithms that are fit for hostile input (5).
+#[derive(Default)]
 pub struct ContentDigest {
     sha256: Option<Vec<u8>>,
     sha512: Option<Vec<u8>>,
@@ -18,29 +21,18 @@ pub struct ContentDigest {
 impl ContentDigest {
     /// RFC 9530, 2: a Dictionary of Byte Sequences. Unknown and weak algorithms do not count; one that counts is needed.
     pub fn parse(field: &[u8]) -> Result<Self> {
-        let members: Dictionary =
-            Parser::new(field).parse().map_err(|_| Error::malformed("content-digest is not a dictionary"))?;
-        let of = |name: &str, size: usize| match members.get(name) {
-            None => Ok(None),
-            Some(ListEntry::Item(item)) if item.params.is_empty() => match &item.bare_item {
-                BareItem::ByteSequence(octets) if octets.len() == size => {
-                    // Structured fields tolerate non-zero padding bits; two texts of one digest are not for us.
-                    let text = format!("{name}=:{}:", Base64::encode_string(octets));
-                    let canonical = field.windows(text.len()).any(|window| window == text.as_bytes());
-                    // A map keeps the last of two members, another reader the first.
-                    let prefix = format!("{name}=");
-                    let once = field.windows(prefix.len()).filter(|window| *window == prefix.as_bytes()).count() == 1;
-                    (canonical && once)
-                        .then(|| Some(octets.clone()))
-                        .ok_or_else(|| Error::malformed("content-digest: base64"))
-                }
-                _ => Err(Error::malformed("content-digest: not a digest of this algorithm's size")),
-            },
-            Some(_) => Err(Error::malformed("content-digest: not a byte sequence")),
-        };
-        let digest = Self { sha256: of("sha-256", 32)?, sha512: of("sha-512", 64)? };
+        let digest = Parser::new(field)
+            .parse_dictionary_with_visitor(Self::default())
+            .map_err(|_| Error::malformed("content-digest does not have the form of RFC 9530"))?;
         if digest.sha256.is_none() && digest.sha512.is_none() {
             return Err(Error::malformed("content-digest: neither sha-256 nor sha-512"));
+        }
+        for (name, octets) in [("sha-256=:", &digest.sha256), ("sha-512=:", &digest.sha512)] {
+            // Structured fields tolerate non-zero padding bits; two texts of one digest are not for us.
+            let text = octets.as_ref().map(|octets| [name, &Base64::encode_string(octets), ":"].concat());
+            if text.is_some_and(|text| !field.windows(text.len()).any(|window| window == text.as_bytes())) {
+                return Err(Error::malformed("content-digest: not strict base64"));
+            }
         }
         Ok(digest)
     }
@@ -60,4 +52,46 @@ impl ContentDigest {
 #[must_use]
 pub fn write(body: &[u8]) -> String {
     format!("sha-256=:{}:", Base64::encode_string(&Sha256::digest(body)))
+}
+
+/// A member while it is parsed: the place of its digest, None for an algorithm that does not count.
+struct Member<'a>(Option<(&'a mut Option<Vec<u8>>, usize)>);
+
+impl<'de> DictionaryVisitor<'de> for ContentDigest {
+    type Out = Self;
+    type Error = Error;
+
+    fn entry(&mut self, algorithm: &'de KeyRef) -> Result<impl EntryVisitor<'de>> {
+        Ok(Member(match algorithm.as_str() {
+            "sha-256" => Some((&mut self.sha256, 32)),
+            "sha-512" => Some((&mut self.sha512, 64)),
+            _ => None,
+        }))
+    }
+
+    fn finish(self) -> Result<Self> {
+        Ok(self)
+    }
+}
+
+impl<'de> EntryVisitor<'de> for Member<'_> {
+    type Error = Error;
+
+    fn item(self) -> Result<impl ItemVisitor<'de>> {
+        Ok(move |value: BareItemFromInput<'de>| {
+            match (self.0, value) {
+                (None, _) => return Ok(None),
+                // A map would keep the last of two, another reader the first.
+                (Some((place @ None, size)), BareItemFromInput::ByteSequence(octets)) if octets.len() == size => {
+                    *place = Some(octets);
+                }
+                _ => return Err(Error::malformed("content-digest: not one digest of this algorithm's size")),
+            }
+            Ok(Some(NoParameters))
+        })
+    }
+
+    fn inner_list(self) -> Result<impl InnerListVisitor<'de>> {
+        Err::<Never, _>(Error::malformed("content-digest: a list"))
+    }
 }

@@ -15,6 +15,7 @@ pub mod replay;
 pub mod request;
 pub mod scheme;
 pub mod sign;
+pub mod structured;
 pub mod target;
 pub mod template;
 

@@ -49,7 +49,7 @@ pub enum Hash {
 impl Hash {
     /// `sha1`, `sha256`, `sha384` or `sha512`.
     pub fn parse(name: &str) -> Result<Self> {
-        [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512]
+        [Self::Sha256, Self::Sha512, Self::Sha384, Self::Sha1]
             .into_iter()
             .find(|hash| hash.name() == name)
             .ok_or_else(|| Error::configuration("hash: expected sha256, sha384, sha512 or sha1"))

@@ -2,12 +2,13 @@
 
 use base64ct::{Base64, Encoding as _};
 use sfv::visitor::{DictionaryVisitor, EntryVisitor, InnerListVisitor, ItemVisitor, Never, ParameterVisitor};
-use sfv::{BareItem, BareItemFromInput, Dictionary, KeyRef, ListEntry, Parser};
+use sfv::{BareItemFromInput, KeyRef, Parser};
 
-use crate::claims::{ClaimName, Claims, Time};
+use crate::claims::{ClaimName, Claims};
 use crate::error::{Code, Error, Result};
 use crate::mac::{Hash, Signature};
 use crate::request::{Component, FieldName, Request};
+use crate::structured::NoParameters;
 use crate::template::SignatureBase;
 
 /// The field with the covered components and the signature parameters (4.1).
@@ -109,7 +110,7 @@ impl SignatureInput {
         if claims.created.is_none() || claims.nonce.is_none() || claims.key_id.is_none() {
             return Err(Error::malformed("created, nonce and keyid are required"));
         }
-        claims.take_signature(Some(&signature_octets(signature, &member.label)?), Hash::Sha256)?;
+        take_signature(signature, &member.label, &mut claims)?;
         Ok((member, claims))
     }
 
@@ -126,16 +127,18 @@ impl SignatureInput {
     /// The member to write over these components.
     #[must_use]
     pub fn new(components: Vec<Covered>, policy: &Policy, claims: &Claims) -> Self {
-        let time = |time: &Time| time.text.clone();
-        let text = |text: &String| quoted(text);
-        let params = [
-            ("created", claims.created.as_ref().map(time)),
-            ("expires", claims.expires.as_ref().map(time)),
-            ("keyid", claims.key_id.as_ref().map(text)),
-            ("nonce", claims.nonce.as_ref().map(text)),
-            ("tag", policy.tag.as_ref().map(text)),
-        ];
-        let params = params.into_iter().filter_map(|(name, value)| Some([";", name, "=", &value?].concat())).collect();
+        let mut params = String::new();
+        for (name, time) in [(";created=", &claims.created), (";expires=", &claims.expires)] {
+            if let Some(time) = time {
+                params.extend([name, &time.text]);
+            }
+        }
+        for (name, text) in [(";keyid=", &claims.key_id), (";nonce=", &claims.nonce), (";tag=", &policy.tag)] {
+            if let Some(text) = text {
+                params.push_str(name);
+                push_quoted(text, &mut params);
+            }
+        }
         Self { label: policy.label.clone(), components, params, ..Self::default() }
     }
 
@@ -143,7 +146,9 @@ impl SignatureInput {
     pub fn signature_base(&self, request: &Request<'_>) -> Result<SignatureBase> {
         let mut base = Vec::with_capacity(512);
         for component in &self.components {
-            base.extend([b"\"", component.name().as_bytes(), b"\": "].concat());
+            base.push(b'"');
+            base.extend_from_slice(component.name().as_bytes());
+            base.extend_from_slice(b"\": ");
             match component {
                 Covered::Derived(derived) => {
                     // 2.2.7: the query starts with its `?`, and an absent one is a `?` alone.
@@ -164,7 +169,8 @@ impl SignatureInput {
             }
             base.push(b'\n');
         }
-        base.extend_from_slice(format!("\"@signature-params\": {}", self.inner_list()).as_bytes());
+        base.extend_from_slice(b"\"@signature-params\": ");
+        base.extend_from_slice(self.inner_list().as_bytes());
         Ok(SignatureBase::of(base))
     }
 
@@ -179,8 +185,16 @@ impl SignatureInput {
 
     /// RFC 9651, 4.1.1.1. Component names need no escapes: they are field names and our own.
     fn inner_list(&self) -> String {
-        let names: Vec<String> = self.components.iter().map(|component| format!("\"{}\"", component.name())).collect();
-        format!("({}){}", names.join(" "), self.params)
+        let mut list = String::with_capacity(256);
+        for component in &self.components {
+            list.extend([if list.is_empty() { "(\"" } else { " \"" }, component.name(), "\""]);
+        }
+        if list.is_empty() {
+            list.push('(');
+        }
+        list.push(')');
+        list.push_str(&self.params);
+        list
     }
 
     fn add_component(&mut self, name: &str) -> Result<()> {
@@ -213,7 +227,8 @@ impl SignatureInput {
                     "alg" => self.algorithm = Some(text.to_owned()),
                     _ => self.tag = Some(text.to_owned()),
                 }
-                self.params.extend([";", name, "=", &quoted(text)]);
+                self.params.extend([";", name, "="]);
+                push_quoted(text, &mut self.params);
             }
             _ => return Err(Error::malformed("unknown parameter, or one of another type")),
         }
@@ -232,29 +247,29 @@ impl SignatureInput {
     }
 }
 
-/// RFC 9421, 4.2: a Dictionary of Byte Sequences; ours is the one under the same label, and the only one.
-fn signature_octets(field: &[u8], label: &str) -> Result<Vec<u8>> {
-    let members: Dictionary =
-        Parser::new(field).parse().map_err(|_| Error::malformed("signature does not have the form of RFC 9421"))?;
-    let member = members.get(label).filter(|_| members.len() == 1);
-    let octets = match member {
-        None => return Err(Error::malformed("signature and signature-input have different labels")),
-        Some(ListEntry::Item(item)) if item.params.is_empty() => match &item.bare_item {
-            BareItem::ByteSequence(octets) => octets.clone(),
-            _ => return Err(Error::malformed("the signature is not a byte sequence")),
-        },
-        Some(_) => return Err(Error::malformed("the signature is not a byte sequence")),
-    };
-    // Structured fields tolerate missing padding and non-zero padding bits; one signature has one text here, once.
-    if field != format!("{label}=:{}:", Base64::encode_string(&octets)).as_bytes() {
-        return Err(Error::malformed("the signature is not in canonical base64"));
-    }
-    Ok(octets)
+/// RFC 9421, 4.2: a Dictionary of Byte Sequences, here of the one under our label. Structured fields tolerate missing
+/// padding and non-zero padding bits; one signature has one text here.
+fn take_signature(field: &[u8], label: &str, claims: &mut Claims) -> Result<()> {
+    let text = field
+        .strip_prefix(label.as_bytes())
+        .and_then(|rest| rest.strip_prefix(b"=:"))
+        .and_then(|rest| rest.strip_suffix(b":"))
+        .ok_or_else(|| Error::malformed("signature is not one byte sequence under the label of signature-input"))?;
+    let mut octets = [0; 96];
+    let octets = Base64::decode(text, &mut octets).map_err(|_| Error::malformed("signature is not strict base64"))?;
+    claims.take_signature(Some(octets), Hash::Sha256)
 }
 
 /// RFC 9651, 4.1.6.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+fn push_quoted(text: &str, to: &mut String) {
+    to.push('"');
+    for character in text.chars() {
+        if matches!(character, '"' | '\\') {
+            to.push('\\');
+        }
+        to.push(character);
+    }
+    to.push('"');
 }
 
 /// Signature-Input while it is parsed: it sees duplicates, which a map would drop.
@@ -295,6 +310,7 @@ impl<'de> InnerListVisitor<'de> for Member<'_> {
 
     fn item(&mut self) -> Result<impl ItemVisitor<'de>> {
         Ok(|name: BareItemFromInput<'de>| -> Result<NoParameters> {
+            // A component with parameters is another component (2.1.1 to 2.2.8) than the plain one.
             match name {
                 BareItemFromInput::String(name) => self.0.add_component(name.as_str()).map(|()| NoParameters),
                 _ => Err(Error::malformed("a component name is not a string")),
@@ -313,22 +329,6 @@ impl<'de> ParameterVisitor<'de> for Member<'_> {
 
     fn parameter(&mut self, name: &'de KeyRef, value: BareItemFromInput<'de>) -> Result<()> {
         self.0.add_parameter(name.as_str(), &value)
-    }
-
-    fn finish(self) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// A component with parameters is another component (2.1.1 to 2.2.8) than the plain one.
-struct NoParameters;
-
-impl<'de> ParameterVisitor<'de> for NoParameters {
-    type Out = ();
-    type Error = Error;
-
-    fn parameter(&mut self, _: &'de KeyRef, _: BareItemFromInput<'de>) -> Result<()> {
-        Err(Error::malformed("a component with parameters is not taken"))
     }
 
     fn finish(self) -> Result<()> {

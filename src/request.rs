@@ -60,6 +60,12 @@ pub struct FieldPairs {
 }
 
 impl FieldPairs {
+    /// Makes room for so many pairs.
+    pub fn reserve(&mut self, pairs: usize) {
+        self.octets.reserve(pairs * 48);
+        self.ends.reserve(pairs);
+    }
+
     /// Appends a pair; the name is kept in lower case.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         self.octets.extend(name.iter().map(u8::to_ascii_lowercase));

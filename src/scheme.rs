@@ -59,7 +59,8 @@ pub struct Terms {
 pub struct Claim {
     claims: Claims,
     base: SignatureBase,
-    names: Vec<String>,
+    /// Where the message itself lists what it covers.
+    components: Option<Vec<Covered>>,
     digest: Option<ContentDigest>,
     query_is_empty: bool,
     max_age: i64,
@@ -225,7 +226,7 @@ impl Scheme {
         let mut claim = Claim {
             claims,
             base: SignatureBase::default(),
-            names: Vec::new(),
+            components: None,
             digest: None,
             query_is_empty,
             max_age: terms.max_age,
@@ -233,7 +234,6 @@ impl Scheme {
         match (&self.form, input) {
             (Form::Template { base, .. }, _) => {
                 claim.base = base.render(&request, &claim.claims)?;
-                claim.names = self.coverage.names().to_vec();
                 claim.check_query(self.coverage.has(Aspect::Query))?;
             }
             (Form::Message { policy, digest, .. }, Some(input)) => {
@@ -248,7 +248,7 @@ impl Scheme {
                     let field = own_field(fields, digest)?;
                     claim.digest = field.as_deref().map(ContentDigest::parse).transpose()?;
                 }
-                claim.names = input.components.iter().map(|component| component.name().to_owned()).collect();
+                claim.components = Some(input.components);
             }
             (Form::Message { .. }, None) => unreachable!("a message signature is read with its input"),
         }
@@ -309,15 +309,10 @@ impl Scheme {
     }
 
     /// The last checks, on the body that was received: digest, coverage, and the window again.
-    pub fn conclude(&self, claim: &Claim, body: &[u8], now: i64) -> Result<Vec<String>> {
-        let mut names = claim.names.clone();
-        let mut covered = self.coverage.has(Aspect::Body);
+    pub fn conclude(&self, claim: &Claim, body: &[u8], now: i64) -> Result<()> {
         if let Some(digest) = &claim.digest {
             digest.check(body)?;
-            names.push("body".to_owned());
-            covered = true;
-        }
-        if !body.is_empty() && !covered {
+        } else if !body.is_empty() && !self.coverage.has(Aspect::Body) {
             return Err(Error::new(Code::NotCovered, "the body is not covered"));
         }
         // The signature of nothing at all would open every route that takes no body.
@@ -325,8 +320,20 @@ impl Scheme {
         if body.is_empty() && !says_something {
             return Err(Error::new(Code::NotCovered, "an empty body, and nothing else is covered"));
         }
-        claim.claims.check_window(now, claim.max_age)?;
-        Ok(names)
+        claim.claims.check_window(now, claim.max_age)
+    }
+
+    /// The parts that the claim's signature covers, by name.
+    #[must_use]
+    pub fn covered<'a>(&'a self, claim: &'a Claim) -> Vec<&'a str> {
+        let mut names: Vec<&str> = match &claim.components {
+            Some(components) => components.iter().map(Covered::name).collect(),
+            None => self.coverage.names().iter().map(String::as_str).collect(),
+        };
+        if claim.digest.is_some() {
+            names.push("body");
+        }
+        names
     }
 }
 

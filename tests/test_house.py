@@ -35,7 +35,8 @@ PYTHON_LAYERS = [
 NARROW = {"answer": {"exceptions"}, "exceptions": set[str](), "schemes": {"_native", "exceptions"}}
 RUST_LAYERS = [
     {"error"},
-    {"mac", "target", "digest", "replay", "json"},
+    {"mac", "target", "structured", "replay", "json"},
+    {"digest"},
     {"request", "claims"},
     {"template"},
     {"grammar", "message_signature"},

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from sealgate import keys as key_sources
 from sealgate import replay as replay_stores
-from sealgate._native import Claim, KeyRing, Origins, Request, Scheme, Verified
+from sealgate._native import Claim, Key, KeyRing, Origins, Request, Scheme, Verified
 from sealgate.exceptions import (
     BodyTooLarge,
     BodyUnreadable,
@@ -28,6 +28,8 @@ BODY_LIMIT = 10 * 1024 * 1024
 MAX_AGE = 300
 _NO_KEYS = KeyRing({})
 _log = logging.getLogger("sealgate")
+#: What sources, stores and bodies answer at once: asking these whether they can be awaited costs more than the answer.
+_PLAIN = frozenset({bytes, bool, str, Key, KeyRing, type(None)})
 
 #: Reads the body, at most so many bytes; raises `BodyTooLarge` or `BodyUnreadable` where it cannot.
 ReadBody = Callable[[int], bytes | Awaitable[bytes]]
@@ -75,6 +77,7 @@ class Verifier:
         self.replay = replay_stores.load(replay, clock=clock) if scheme.replay_class in {"nonce", "base"} else None
         self._origins = None if origin is None else Origins(origin)
         self._clock = clock
+        self._signs_body = scheme.signs_body
 
     def __repr__(self) -> str:
         return f"<Verifier {getattr(self.scheme, 'name', None)}>"  # half-made, in a traceback
@@ -90,7 +93,7 @@ class Verifier:
             while True:
                 try:
                     answer = [call()]
-                    if inspect.isawaitable(answer[0]):
+                    if type(answer[0]) not in _PLAIN and inspect.isawaitable(answer[0]):
                         _close(answer.pop())
                         raise _NeedsAwait("a coroutine key source, store or body needs averify")
                 except Exception as error:  # noqa: BLE001  the generator decides what each failure means
@@ -108,7 +111,7 @@ class Verifier:
             while True:
                 try:
                     answer = [call()]
-                    if inspect.isawaitable(answer[0]):
+                    if type(answer[0]) not in _PLAIN and inspect.isawaitable(answer[0]):
                         answer = [await answer.pop()]
                 except Exception as error:  # noqa: BLE001
                     call = steps.throw(error)
@@ -123,12 +126,15 @@ class Verifier:
         keys = self._keys
         if not isinstance(keys, KeyRing):
             keys = yield from self._ask(keys, claim, request)
-        if self.scheme.signs_body:
-            body = yield from self._body(request, read_body)
+        if not self._signs_body:
+            claim.authenticate(keys, None)  # before a byte of the body is read: only its digest is signed
+        body = request.body if read_body is None else (yield from self._read(read_body))
+        if type(body) is not bytes:
+            raise BodyUnreadable("the body has not been read")
+        if len(body) > self.body_limit:
+            raise BodyTooLarge("the body is over the limit")
+        if self._signs_body:
             claim.authenticate(keys, body)
-        else:
-            claim.authenticate(keys, None)
-            body = yield from self._body(request, read_body)
         verified = claim.conclude(body, self._clock())
         if self.replay is not None and claim.replay is not None:
             yield from self._remember(self.replay, *claim.replay)
@@ -143,26 +149,19 @@ class Verifier:
             raise _unavailable("key source", error) from None
         return _NO_KEYS if ring is None else ring
 
-    def _body(self, request: Request, read_body: ReadBody | None) -> Generator[_Call, Any, bytes]:
-        if read_body is None:
-            body = request.body
-        else:
-            try:
-                body = yield partial(read_body, self.body_limit)
-            except (Rejected, Unavailable, _NeedsAwait):
-                raise
-            except Exception as error:
-                _log.info("body unreadable: %s", type(error).__name__)
-                raise BodyUnreadable("the body could not be read") from error
-        if not isinstance(body, bytes):
-            raise BodyUnreadable("the body has not been read")
-        if len(body) > self.body_limit:
-            raise BodyTooLarge("the body is over the limit")
+    def _read(self, read_body: ReadBody) -> Generator[_Call, Any, bytes]:
+        try:
+            body: bytes = yield partial(read_body, self.body_limit)
+        except (Rejected, Unavailable, _NeedsAwait):
+            raise
+        except Exception as error:
+            _log.info("body unreadable: %s", type(error).__name__)
+            raise BodyUnreadable("the body could not be read") from error
         return body
 
     def _remember(self, store: replay_stores.ReplayStore, key: bytes, expires: int) -> Generator[_Call, Any, None]:
         try:
-            if isinstance(store, replay_stores.MemoryStore):
+            if type(store) is replay_stores.MemoryStore:
                 new = store.add(key, expires)
             else:
                 new = yield partial(store.add, key, expires)

@@ -106,12 +106,11 @@ impl Request {
                 None => Ok(None),
             }
         };
-        let routed = match path {
-            Some(path) => text(path).into_owned().into_bytes(),
-            None => {
-                let mounted = get(intern!(py, "SCRIPT_NAME"))?.unwrap_or_default();
-                [mounted, get(intern!(py, "PATH_INFO"))?.unwrap_or_default()].concat()
-            }
+        let routed = if let Some(path) = path {
+            text(path).into_owned().into_bytes()
+        } else {
+            let mounted = get(intern!(py, "SCRIPT_NAME"))?.unwrap_or_default();
+            [mounted, get(intern!(py, "PATH_INFO"))?.unwrap_or_default()].concat()
         };
         let raw = match get(intern!(py, "RAW_URI"))? {
             Some(raw) => Some(raw),
@@ -277,6 +276,7 @@ fn push_pairs(headers: &Bound<'_, PyAny>, pairs: &mut FieldPairs) -> PyResult<()
     if headers.cast::<PyMapping>().is_ok() || headers.cast::<PyString>().is_ok() || headers.cast::<PyBytes>().is_ok() {
         return Err(wrong());
     }
+    pairs.reserve(headers.len().unwrap_or_default());
     for pair in headers.try_iter()? {
         let pair = pair?;
         let is_pair = (pair.is_instance_of::<PyTuple>() || pair.is_instance_of::<PyList>()) && pair.len()? == 2;

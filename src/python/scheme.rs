@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::detached;
 use super::keys::{Key, KeyRing};
 use super::request::{Origins, Request};
+use crate::claims::Claims;
 use crate::coverage::Aspect;
 use crate::error::{Code, Error};
 use crate::grammar::Grammar;
@@ -42,25 +43,41 @@ impl Members {
 /// A request that was proven.
 #[pyclass(frozen, module = "sealgate._native")]
 pub(super) struct Verified {
-    #[pyo3(get)]
-    key_id: Option<String>,
-    #[pyo3(get)]
-    scheme: String,
-    covered: Vec<String>,
-    #[pyo3(get)]
-    created: Option<i64>,
-    #[pyo3(get)]
-    nonce: Option<String>,
-    #[pyo3(get)]
-    message_id: Option<String>,
+    /// Proven: its signature, its digest and its coverage hold.
+    claim: Py<Claim>,
     body: Py<PyBytes>,
 }
 
 #[pymethods]
 impl Verified {
     #[getter]
+    fn key_id(&self) -> Option<&str> {
+        self.claim.get().proof.get().and_then(|(_, key_id)| key_id.as_deref())
+    }
+
+    #[getter]
+    fn scheme(&self) -> &str {
+        self.claim.get().scheme.get().scheme.name()
+    }
+
+    #[getter]
     fn covered<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, &self.covered)
+        PyTuple::new(py, self.names())
+    }
+
+    #[getter]
+    fn created(&self) -> Option<i64> {
+        self.claims().created.as_ref().map(|created| created.milliseconds.div_euclid(1000))
+    }
+
+    #[getter]
+    fn nonce(&self) -> Option<&str> {
+        self.claims().nonce.as_deref()
+    }
+
+    #[getter]
+    fn message_id(&self) -> Option<&str> {
+        self.claims().message_id.as_deref()
     }
 
     #[getter]
@@ -69,8 +86,19 @@ impl Verified {
     }
 
     fn __repr__(&self) -> String {
-        let key_id = self.key_id.as_deref().unwrap_or("anonymous");
-        format!("<Verified {} by {key_id:?} covering {}>", self.scheme, self.covered.join(" "))
+        let key_id = self.key_id().unwrap_or("anonymous");
+        format!("<Verified {} by {key_id:?} covering {}>", self.scheme(), self.names().join(" "))
+    }
+}
+
+impl Verified {
+    fn claims(&self) -> &Claims {
+        self.claim.get().read.claims()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let claim = self.claim.get();
+        claim.scheme.get().scheme.covered(&claim.read)
     }
 }
 
@@ -106,23 +134,15 @@ impl Claim {
     }
 
     /// Checks the digest, the coverage, and the window again.
-    fn conclude(&self, body: &Bound<'_, PyBytes>, now: f64) -> PyResult<Verified> {
-        let Some((_, key_id)) = self.proof.get() else {
+    fn conclude(slf: &Bound<'_, Self>, body: &Bound<'_, PyBytes>, now: f64) -> PyResult<Verified> {
+        let claim = slf.get();
+        if claim.proof.get().is_none() {
             return Err(PyRuntimeError::new_err("a claim is authenticated before it is concluded"));
-        };
+        }
         let octets = body.as_bytes();
-        let scheme = &self.scheme.get().scheme;
-        let covered = detached(body.py(), octets.len(), || scheme.conclude(&self.read, octets, milliseconds(now)))?;
-        let claims = self.read.claims();
-        Ok(Verified {
-            key_id: key_id.clone(),
-            scheme: scheme.name().to_owned(),
-            covered,
-            created: claims.created.as_ref().map(|created| created.milliseconds.div_euclid(1000)),
-            nonce: claims.nonce.clone(),
-            message_id: claims.message_id.clone(),
-            body: body.clone().unbind(),
-        })
+        let scheme = &claim.scheme.get().scheme;
+        detached(slf.py(), octets.len(), || scheme.conclude(&claim.read, octets, milliseconds(now)))?;
+        Ok(Verified { claim: slf.clone().unbind(), body: body.clone().unbind() })
     }
 
     fn __repr__(&self) -> String {

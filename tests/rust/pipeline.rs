@@ -57,7 +57,8 @@ fn verdict(message: &Message, ring: &KeyRing, now: i64) -> Result<Vec<String>, E
     let target = target.as_ref().map_err(Clone::clone);
     let claim = scheme.claim(&message.method, target, &fields, &[origin()], None, terms)?;
     scheme.authenticate(&claim, ring, &[])?;
-    scheme.conclude(&claim, &message.body, now * 1000)
+    scheme.conclude(&claim, &message.body, now * 1000)?;
+    Ok(scheme.covered(&claim).into_iter().map(str::to_owned).collect())
 }
 
 fn acme() -> KeyRing {
