@@ -121,19 +121,6 @@ impl Sink for Mac {
 }
 
 impl Mac {
-    fn new(hash: Hash, key: &[u8]) -> Self {
-        fn keyed<M: KeyInit>(key: &[u8]) -> M {
-            // RFC 2104, 2: a key of any length is a key.
-            M::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
-        }
-        match hash {
-            Hash::Sha1 => Self::Sha1(keyed(key)),
-            Hash::Sha256 => Self::Sha256(keyed(key)),
-            Hash::Sha384 => Self::Sha384(keyed(key)),
-            Hash::Sha512 => Self::Sha512(keyed(key)),
-        }
-    }
-
     /// The signature of everything put.
     #[must_use]
     pub fn finish(self) -> Signature {
@@ -189,7 +176,10 @@ impl Signature {
 /// A key and its prepared HMAC states. Wiped on drop; it has no `Debug` that shows it and no `==`.
 pub struct Key {
     octets: Zeroizing<Vec<u8>>,
-    states: [OnceLock<Mac>; 4],
+    sha1: OnceLock<Hmac<Sha1>>,
+    sha256: OnceLock<Hmac<Sha256>>,
+    sha384: OnceLock<Hmac<Sha384>>,
+    sha512: OnceLock<Hmac<Sha512>>,
 }
 
 impl fmt::Debug for Key {
@@ -213,19 +203,42 @@ impl Key {
                 "key: published in documentation, so no secret (published_ok=True takes it)",
             ));
         }
-        Ok(Self { octets, states: Default::default() })
+        let (sha1, sha256, sha384, sha512) = Default::default();
+        Ok(Self { octets, sha1, sha256, sha384, sha512 })
     }
 
     /// A MAC under this key, ready for the first octet.
     pub fn mac(&self, hash: Hash) -> Mac {
-        self.states[hash as usize].get_or_init(|| Mac::new(hash, &self.octets)).clone()
+        match hash {
+            Hash::Sha1 => Mac::Sha1(self.ready(&self.sha1)),
+            Hash::Sha256 => Mac::Sha256(self.ready(&self.sha256)),
+            Hash::Sha384 => Mac::Sha384(self.ready(&self.sha384)),
+            Hash::Sha512 => Mac::Sha512(self.ready(&self.sha512)),
+        }
     }
 
     /// The signature of `message`.
     pub fn sign(&self, hash: Hash, message: &[u8]) -> Signature {
-        let mut mac = self.mac(hash);
-        mac.put(message);
-        mac.finish()
+        match hash {
+            Hash::Sha1 => Signature::from_octets(&self.ready(&self.sha1).chain_update(message).finalize().into_bytes()),
+            Hash::Sha256 => {
+                Signature::from_octets(&self.ready(&self.sha256).chain_update(message).finalize().into_bytes())
+            }
+            Hash::Sha384 => {
+                Signature::from_octets(&self.ready(&self.sha384).chain_update(message).finalize().into_bytes())
+            }
+            Hash::Sha512 => {
+                Signature::from_octets(&self.ready(&self.sha512).chain_update(message).finalize().into_bytes())
+            }
+        }
+    }
+
+    /// The prepared state, keyed at its first use.
+    fn ready<M: KeyInit + Clone>(&self, state: &OnceLock<M>) -> M {
+        // RFC 2104, 2: a key of any length is a key.
+        let keyed =
+            || M::new_from_slice(&self.octets).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        state.get_or_init(keyed).clone()
     }
 
     /// Whether `given` is the signature of `message`, in constant time.

@@ -56,32 +56,35 @@ pub trait Fields {
 #[derive(Clone, Default)]
 pub struct FieldPairs {
     octets: Vec<u8>,
-    ends: Vec<(usize, usize)>,
+    spans: Vec<Span>,
+}
+
+#[derive(Clone, Copy)]
+struct Span {
+    start: usize,
+    name_size: usize,
+    end: usize,
 }
 
 impl FieldPairs {
     /// Makes room for so many pairs.
     pub fn reserve(&mut self, pairs: usize) {
         self.octets.reserve(pairs * 48);
-        self.ends.reserve(pairs);
+        self.spans.reserve(pairs);
     }
 
     /// Appends a pair; the name is kept in lower case.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
-        self.octets.extend(name.iter().map(u8::to_ascii_lowercase));
-        let name_end = self.octets.len();
+        let start = self.octets.len();
+        self.octets.extend_from_slice(name);
+        self.octets[start..].make_ascii_lowercase();
         self.octets.extend_from_slice(value);
-        self.ends.push((name_end, self.octets.len()));
+        self.spans.push(Span { start, name_size: name.len(), end: self.octets.len() });
     }
 
     /// Names in lower case, and values as received.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let mut start = 0;
-        self.ends.iter().map(move |(name_end, value_end)| {
-            let pair = (&self.octets[start..*name_end], &self.octets[*name_end..*value_end]);
-            start = *value_end;
-            pair
-        })
+        self.spans.iter().map(|span| self.octets[span.start..span.end].split_at(span.name_size))
     }
 }
 
@@ -89,10 +92,8 @@ impl Fields for FieldPairs {
     fn get(&self, name: &FieldName) -> Result<Option<Cow<'_, [u8]>>> {
         let wanted = name.lower.as_bytes();
         let mut found = None;
-        for (other, value) in self.iter() {
-            if other.len() != wanted.len() {
-                continue;
-            }
+        for span in self.spans.iter().filter(|span| span.name_size == wanted.len()) {
+            let (other, value) = self.octets[span.start..span.end].split_at(span.name_size);
             if other == wanted {
                 if found.replace(value).is_some() {
                     return Err(Error::malformed(format!("the field {} occurs twice", name.lower)));

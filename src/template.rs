@@ -415,8 +415,11 @@ fn framed(value: &[u8], end: &[u8]) -> Result<()> {
     if end.is_empty() {
         return Ok(());
     }
-    let whole = [value, end].concat();
-    if find(&whole, end) == Some(value.len()) {
+    let holds = match end {
+        [octet] => !value.contains(octet),
+        _ => find(&[value, end].concat(), end) == Some(value.len()),
+    };
+    if holds {
         return Ok(());
     }
     Err(Error::malformed("a part holds the text that ends it"))

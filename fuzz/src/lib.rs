@@ -119,7 +119,8 @@ pub fn verdict(scheme: &Scheme, message: &Message, ring: &KeyRing) -> Result<Acc
     let origins = std::slice::from_ref(&*ORIGIN);
     let claim = scheme.claim(&message.method, target.as_ref().map_err(Clone::clone), &fields, origins, None, terms)?;
     let proof = scheme.authenticate(&claim, ring, &message.body)?;
-    let covered = scheme.conclude(&claim, &message.body, now)?;
+    scheme.conclude(&claim, &message.body, now)?;
+    let covered = scheme.covered(&claim).into_iter().map(str::to_owned).collect();
     Ok(Accepted { claim, proof, covered })
 }
 
