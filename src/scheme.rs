@@ -66,15 +66,6 @@ pub struct Claim {
     max_age: i64,
 }
 
-/// Who signed, and the replay key; the body and the coverage are still to be checked.
-#[derive(Clone)]
-pub struct Proof {
-    /// The ring's entry.
-    pub signer: Signer,
-    /// The replay key, and the Unix second from which it may be forgotten.
-    pub replay: Option<([u8; 32], i64)>,
-}
-
 impl Scheme {
     /// A scheme made of templates. `accept`: the weaknesses the user takes, exactly; None: another party's facts.
     pub fn template(
@@ -276,17 +267,18 @@ impl Scheme {
     }
 
     /// Who signed. `body`: what was received, for a scheme that signs it.
-    pub fn authenticate(&self, claim: &Claim, ring: &KeyRing, body: &[u8]) -> Result<Proof> {
+    pub fn authenticate(&self, claim: &Claim, ring: &KeyRing, body: &[u8]) -> Result<Signer> {
         claim.base.check_framing(body)?;
         let key_id = claim.claims.key_id.as_deref();
-        let signer =
-            ring.authenticate(self.hash, key_id, &claim.claims.signatures, |mac| claim.base.write(body, mac))?;
-        Ok(Proof { signer, replay: self.replay_key(claim, ring.key_id(signer), body) })
+        ring.authenticate(self.hash, key_id, &claim.claims.signatures, |mac| claim.base.write(body, mac))
     }
 
+    /// The replay key of a proven claim, and the Unix second from which it may be forgotten; `key_id`: the ring's.
+    ///
     /// SHA-256 over length-framed parts. Where no nonce is covered, the base stands for itself: a message may carry
     /// several right signatures, and is the same message with any of them.
-    fn replay_key(&self, claim: &Claim, key_id: Option<&str>, body: &[u8]) -> Option<([u8; 32], i64)> {
+    #[must_use]
+    pub fn replay_key(&self, claim: &Claim, key_id: Option<&str>, body: &[u8]) -> Option<([u8; 32], i64)> {
         let base: [u8; 32];
         let unique = match self.coverage.replay_class() {
             ReplayClass::Nonce => claim.claims.nonce.as_deref()?.as_bytes(),

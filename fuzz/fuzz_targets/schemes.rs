@@ -93,10 +93,10 @@ fuzz_target!(|text: &[u8]| {
     assert!(encoded.iter().any(|text| carried.contains(text)), "accepted, and nobody signed it: {message:?}");
     assert!(case.covers_query || message.target_parts().1.is_empty(), "a query that nothing covers");
     assert!(case.covers_query || !message.body.is_empty(), "nothing is covered");
-    assert_eq!(claims.key_id.as_deref(), RING.key_id(accepted.proof.signer).filter(|_| case.scheme.names_key()));
+    assert_eq!(claims.key_id.as_deref(), RING.key_id(accepted.signer).filter(|_| case.scheme.names_key()));
     if let Some(created) = &claims.created {
         assert!((message.now * 1000 - created.milliseconds).abs() <= MAX_AGE * 1000);
-        assert!(accepted.proof.replay.is_some_and(|(_, expires)| expires > message.now));
+        assert!(accepted.replay.is_some_and(|(_, expires)| expires > message.now));
     }
 });
 

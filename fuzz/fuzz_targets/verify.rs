@@ -70,8 +70,8 @@ fn check(message: &Message, accepted: &Accepted) {
     let created = claims.created.as_ref().expect("created").milliseconds;
     assert!((message.now * 1000 - created).abs() <= MAX_AGE * 1000);
     assert!(claims.nonce.as_ref().is_some_and(|nonce| nonce.len() >= 16));
-    assert_eq!(claims.key_id.as_deref(), RING.key_id(accepted.proof.signer));
-    let (_, expires) = accepted.proof.replay.expect("a replay key");
+    assert_eq!(claims.key_id.as_deref(), RING.key_id(accepted.signer));
+    let (_, expires) = accepted.replay.expect("a replay key");
     assert!(expires > message.now);
     assert_eq!(1, message.values("signature-input").len());
     assert_eq!(1, message.values("signature").len());
@@ -94,7 +94,7 @@ fn check(message: &Message, accepted: &Accepted) {
 
 /// Whether every part that is covered, and all that acts, is what it was when the message was signed.
 fn is_same(original: &Message, known: &Accepted, message: &Message, accepted: &Accepted) -> bool {
-    known.proof.replay == accepted.proof.replay
+    known.replay == accepted.replay
         && known.covered == accepted.covered
         && original.method == message.method
         && original.target_parts() == message.target_parts()

@@ -3,9 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use _native::error::Error;
-use _native::mac::{Hash, Key, KeyRing, Signature};
+use _native::mac::{Hash, Key, KeyRing, Signature, Signer};
 use _native::request::FieldPairs;
-use _native::scheme::{Claim, Proof, Scheme, Terms};
+use _native::scheme::{Claim, Scheme, Terms};
 use _native::target::{Origin, Target};
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use zeroize::Zeroizing;
@@ -106,7 +106,8 @@ impl Message {
 /// What was accepted.
 pub struct Accepted {
     pub claim: Claim,
-    pub proof: Proof,
+    pub signer: Signer,
+    pub replay: Option<([u8; 32], i64)>,
     pub covered: Vec<String>,
 }
 
@@ -118,10 +119,11 @@ pub fn verdict(scheme: &Scheme, message: &Message, ring: &KeyRing) -> Result<Acc
     let terms = Terms { now, max_age: MAX_AGE, body_limit: 1 << 16 };
     let origins = std::slice::from_ref(&*ORIGIN);
     let claim = scheme.claim(&message.method, target.as_ref().map_err(Clone::clone), &fields, origins, None, terms)?;
-    let proof = scheme.authenticate(&claim, ring, &message.body)?;
+    let signer = scheme.authenticate(&claim, ring, &message.body)?;
+    let replay = scheme.replay_key(&claim, ring.key_id(signer), &message.body);
     scheme.conclude(&claim, &message.body, now)?;
     let covered = scheme.covered(&claim).into_iter().map(str::to_owned).collect();
-    Ok(Accepted { claim, proof, covered })
+    Ok(Accepted { claim, signer, replay, covered })
 }
 
 /// A signature of 32 octets to look at.

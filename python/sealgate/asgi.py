@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, cast
 
 from sealgate import policy
@@ -91,15 +90,19 @@ class SignatureMiddleware:
         await self._app(scope, _replay(verified.body, receive) if kind == "http" else receive, send)
 
 
-@dataclass(frozen=True, slots=True)
 class Passed:
     """What the layer let through, and as what: proven by one of `verifiers`, or exempt where `verified` is None."""
 
-    verifiers: tuple[Verifier, ...]
-    verified: Verified | None
-    method: str
-    path: str
-    query: bytes
+    __slots__ = ("method", "path", "query", "verified", "verifiers")
+
+    def __init__(
+        self, verifiers: tuple[Verifier, ...], verified: Verified | None, method: str, path: str, query: bytes
+    ) -> None:
+        self.verifiers = verifiers
+        self.verified = verified
+        self.method = method
+        self.path = path
+        self.query = query
 
     @classmethod
     def through(cls, scope: Scope, verifiers: tuple[Verifier, ...], verified: Verified | None) -> Passed:

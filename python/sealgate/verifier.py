@@ -136,8 +136,8 @@ class Verifier:
         if self._signs_body:
             claim.authenticate(keys, body)
         verified = claim.conclude(body, self._clock())
-        if self.replay is not None and claim.replay is not None:
-            yield from self._remember(self.replay, *claim.replay)
+        if self.replay is not None and (remembered := claim.replay_key(body)) is not None:
+            yield from self._remember(self.replay, *remembered)
         return verified
 
     def _ask(self, source: key_sources.KeySource, claim: Claim, request: Request) -> Generator[_Call, Any, KeyRing]:

@@ -16,7 +16,7 @@ use crate::coverage::Aspect;
 use crate::error::{Code, Error};
 use crate::grammar::Grammar;
 use crate::mac::{self, Hash};
-use crate::scheme::{self as schemes, Proof, Terms};
+use crate::scheme::{self as schemes, Terms};
 use crate::sign::{Signed, ToSign};
 use crate::template::Template;
 
@@ -52,7 +52,7 @@ pub(super) struct Verified {
 impl Verified {
     #[getter]
     fn key_id(&self) -> Option<&str> {
-        self.claim.get().proof.get().and_then(|(_, key_id)| key_id.as_deref())
+        self.claim.get().signer.get().and_then(Option::as_deref)
     }
 
     #[getter]
@@ -107,7 +107,8 @@ impl Verified {
 pub(super) struct Claim {
     scheme: Py<Scheme>,
     read: schemes::Claim,
-    proof: OnceLock<(Proof, Option<String>)>,
+    /// Whose key it was, by the ring's id, once that is proven.
+    signer: OnceLock<Option<String>>,
 }
 
 #[pymethods]
@@ -118,26 +119,27 @@ impl Claim {
     }
 
     /// After `authenticate`: the replay key (32 bytes) and the Unix second from which it may be forgotten, or None.
-    #[getter]
-    fn replay<'py>(&self, py: Python<'py>) -> Option<(Bound<'py, PyBytes>, i64)> {
-        let (proof, _) = self.proof.get()?;
-        proof.replay.map(|(key, expires)| (PyBytes::new(py, &key), expires))
+    fn replay_key<'py>(&self, py: Python<'py>, body: &[u8]) -> PyResult<Option<(Bound<'py, PyBytes>, i64)>> {
+        let key_id = self.signer.get().ok_or_else(not_authenticated)?;
+        let scheme = &self.scheme.get().scheme;
+        let replay = detached(py, body.len(), || scheme.replay_key(&self.read, key_id.as_deref(), body));
+        Ok(replay.map(|(key, expires)| (PyBytes::new(py, &key), expires)))
     }
 
     /// Checks the signature against every candidate key; `body` only where `Scheme.signs_body`.
     fn authenticate(&self, py: Python<'_>, keys: &KeyRing, body: Option<&[u8]>) -> PyResult<()> {
         let body = body.unwrap_or_default();
         let scheme = &self.scheme.get().scheme;
-        let proof = detached(py, body.len(), || scheme.authenticate(&self.read, &keys.0, body))?;
-        let key_id = keys.0.key_id(proof.signer).map(str::to_owned);
-        self.proof.set((proof, key_id)).map_err(|_| PyRuntimeError::new_err("a claim is authenticated once"))
+        let signer = detached(py, body.len(), || scheme.authenticate(&self.read, &keys.0, body))?;
+        let key_id = keys.0.key_id(signer).map(str::to_owned);
+        self.signer.set(key_id).map_err(|_| PyRuntimeError::new_err("a claim is authenticated once"))
     }
 
     /// Checks the digest, the coverage, and the window again.
     fn conclude(slf: &Bound<'_, Self>, body: &Bound<'_, PyBytes>, now: f64) -> PyResult<Verified> {
         let claim = slf.get();
-        if claim.proof.get().is_none() {
-            return Err(PyRuntimeError::new_err("a claim is authenticated before it is concluded"));
+        if claim.signer.get().is_none() {
+            return Err(not_authenticated());
         }
         let octets = body.as_bytes();
         let scheme = &claim.scheme.get().scheme;
@@ -273,7 +275,7 @@ impl Scheme {
                 terms,
             )
         })?;
-        Ok(Claim { scheme: slf.clone().unbind(), read: claim, proof: OnceLock::new() })
+        Ok(Claim { scheme: slf.clone().unbind(), read: claim, signer: OnceLock::new() })
     }
 
     /// The header fields to add.
@@ -328,6 +330,10 @@ impl Scheme {
         // What cannot be signed is the signer's mistake, not a peer's.
         signed.map_err(|error| PyErr::from(Error { code: Code::Configuration, ..error }))
     }
+}
+
+fn not_authenticated() -> PyErr {
+    PyRuntimeError::new_err("the claim has not been authenticated")
 }
 
 fn checked_age(max_age: Option<i64>) -> Result<Option<i64>, Error> {
