@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import pytest
+
 import reference
 from reference import Message, Pairs, Proof, Ring
-from sealgate import Request, Scheme, Verifier, schemes
+from sealgate import Rejected, Request, Scheme, Verified, Verifier, schemes
 
 KEY = b"thirty-two octets of test key, A"
 OTHER_KEY = b"thirty-two octets of test key, B"
@@ -95,6 +98,32 @@ RFC9421 = JUDGED["rfc9421"]
 SLACK = JUDGED["slack"]
 BODY = JUDGED["body"]
 
+#: Targets that servers and frameworks are known to rewrite, and plain ones.
+TARGETS = [
+    "/",
+    "/orders/1",
+    "/a%20b/%2Fc?x=1&x=2",
+    "/%7Ea/~a",
+    "/%E2%82%AC",
+    "/a//b",
+    "/a/../b",
+    "/a;b=c",
+    "/p?a=b?c=/",
+    "/%252F",
+]
+
+each_scheme = pytest.mark.parametrize("judged", JUDGED.values(), ids=JUDGED)
+each_timed = pytest.mark.parametrize("judged", TIMED.values(), ids=TIMED)
+
+Verify = Callable[..., Verified]
+
+
+def _averify(verifier: Verifier, *arguments: Any) -> Verified:
+    return asyncio.run(verifier.averify(*arguments))
+
+
+each_driver = pytest.mark.parametrize("verify", [Verifier.verify, _averify], ids=["verify", "averify"])
+
 
 def as_request(message: Message) -> Request:
     return Request(message.method, message.target, list(message.headers), message.body)
@@ -102,6 +131,14 @@ def as_request(message: Message) -> Request:
 
 def as_message(request: Request) -> Message:
     return Message(request.method, request.target, request.headers, request.body or b"")
+
+
+def verdict(verifier: Verifier, request: Request, body: bytes = b"") -> Verified | Rejected:
+    """What is said of a request whose body a server would read: a refusal is a value."""
+    try:
+        return verifier.verify(request, lambda limit: body)
+    except Rejected as refused:
+        return refused
 
 
 def with_field(message: Message, name: str, value: str | None) -> Message:

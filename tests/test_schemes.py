@@ -19,14 +19,13 @@ from judged import (
     Judged,
     as_message,
     as_request,
+    each_scheme,
     field_of,
     with_field,
 )
 from reference import Message
 from sealgate import Rejected, Request, Signer, schemes
 from sealgate.exceptions import InvalidSignature, NotCovered, SignatureMissing
-
-each_scheme = pytest.mark.parametrize("judged", JUDGED.values(), ids=JUDGED)
 
 _BODY_ONLY = {"method-not-covered", "target-not-covered", "query-not-covered", "audience"}
 FACTS: dict[str, dict[str, object]] = {

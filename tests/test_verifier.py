@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -19,9 +19,12 @@ from judged import (
     NOW,
     OTHER_KEY,
     RFC9421,
-    TIMED,
     Judged,
+    Verify,
     as_request,
+    each_driver,
+    each_scheme,
+    each_timed,
 )
 from reference import Message
 from sealgate import ConfigurationError, KeyRing, Rejected, Request, Unavailable, Verified, Verifier
@@ -36,18 +39,6 @@ from sealgate.exceptions import (
     UnknownKey,
 )
 from sealgate.verifier import BODY_LIMIT
-
-each_scheme = pytest.mark.parametrize("judged", JUDGED.values(), ids=JUDGED)
-each_timed = pytest.mark.parametrize("judged", TIMED.values(), ids=TIMED)
-
-Verify = Callable[..., Verified]
-
-
-def _averify(verifier: Verifier, *arguments: Any) -> Verified:
-    return asyncio.run(verifier.averify(*arguments))
-
-
-each_driver = pytest.mark.parametrize("verify", [Verifier.verify, _averify], ids=["verify", "averify"])
 
 
 class Trace:

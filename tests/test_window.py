@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,31 +18,18 @@ from judged import (
     ORIGIN,
     OTHER_KEY,
     RFC9421,
-    TIMED,
     Judged,
+    Verify,
     as_request,
+    each_driver,
+    each_scheme,
+    each_timed,
     field_of,
     with_field,
 )
 from reference import Message
-from sealgate import ConfigurationError, Unavailable, Verified, Verifier
-from sealgate.exceptions import (
-    Expired,
-    InvalidSignature,
-    Replayed,
-)
-
-each_scheme = pytest.mark.parametrize("judged", JUDGED.values(), ids=JUDGED)
-each_timed = pytest.mark.parametrize("judged", TIMED.values(), ids=TIMED)
-
-Verify = Callable[..., Verified]
-
-
-def _averify(verifier: Verifier, *arguments: Any) -> Verified:
-    return asyncio.run(verifier.averify(*arguments))
-
-
-each_driver = pytest.mark.parametrize("verify", [Verifier.verify, _averify], ids=["verify", "averify"])
+from sealgate import ConfigurationError, Unavailable
+from sealgate.exceptions import Expired, InvalidSignature, Replayed
 
 
 @each_timed

@@ -103,7 +103,7 @@ class Claim:
     @property
     def key_id(self) -> str | None: ...
     def replay_key(self, body: bytes) -> tuple[bytes, int] | None:
-        """After `authenticate`: the replay key (32 bytes) and the Unix second from which it may be forgotten, or None."""
+        """After `authenticate`: the replay key (32 bytes), and the Unix second until which it counts; or None."""
     def authenticate(self, keys: KeyRing, body: bytes | None) -> None:
         """Checks the signature against every candidate key; `body` only where `Scheme.signs_body`."""
     def conclude(self, body: bytes, now: float) -> Verified:

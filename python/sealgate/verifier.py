@@ -35,7 +35,7 @@ _PLAIN = frozenset({bytes, bool, str, Key, KeyRing, type(None)})
 ReadBody = Callable[[int], bytes | Awaitable[bytes]]
 _T = TypeVar("_T")
 _Call = Callable[[], Any]
-_Steps = Generator[_Call, Any, Verified]
+_Steps = Generator[_Call, Any, None]
 
 
 class Verifier:
@@ -87,10 +87,11 @@ class Verifier:
 
         `read_body` is called once everything that needs no body holds; without it `request.body` is the body.
         """
-        steps = self._steps(request, read_body)
+        proven: list[Verified] = []
+        steps = self._steps(request, read_body, proven)
+        call = next(steps, None)  # a StopIteration with a value would cost more than the rest of this
         try:
-            call = next(steps)
-            while True:
+            while call is not None:
                 try:
                     answer = [call()]
                     if type(answer[0]) not in _PLAIN and inspect.isawaitable(answer[0]):
@@ -100,28 +101,31 @@ class Verifier:
                     call = steps.throw(error)
                 else:
                     call = steps.send(answer.pop())  # popped: it may be a key, and a traceback shows variables
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
+        except StopIteration:
+            pass
+        return proven[0]
 
     async def averify(self, request: Request, read_body: ReadBody | None = None) -> Verified:
         """As `verify`, and awaits key sources, stores and bodies that are coroutines."""
-        steps = self._steps(request, read_body)
+        proven: list[Verified] = []
+        steps = self._steps(request, read_body, proven)
+        call = next(steps, None)
         try:
-            call = next(steps)
-            while True:
+            while call is not None:
                 try:
                     answer = [call()]
                     if type(answer[0]) not in _PLAIN and inspect.isawaitable(answer[0]):
                         answer = [await answer.pop()]
-                except Exception as error:  # noqa: BLE001
+                except Exception as error:  # noqa: BLE001  as above
                     call = steps.throw(error)
                 else:
-                    call = steps.send(answer.pop())  # popped: it may be a key, and a traceback shows variables
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
+                    call = steps.send(answer.pop())
+        except StopIteration:
+            pass
+        return proven[0]
 
-    def _steps(self, request: Request, read_body: ReadBody | None) -> _Steps:
-        """The order of checks. Yields what may wait, for a driver to call."""
+    def _steps(self, request: Request, read_body: ReadBody | None, proven: list[Verified]) -> _Steps:
+        """The order of checks. Yields what may wait, for a driver to call; ends with the proof in `proven`."""
         claim = self.scheme.claim(request, self._origins, self._clock(), self.max_age, self.body_limit)
         keys = self._keys
         if not isinstance(keys, KeyRing):
@@ -138,7 +142,7 @@ class Verifier:
         verified = claim.conclude(body, self._clock())
         if self.replay is not None and (remembered := claim.replay_key(body)) is not None:
             yield from self._remember(self.replay, *remembered)
-        return verified
+        proven.append(verified)
 
     def _ask(self, source: key_sources.KeySource, claim: Claim, request: Request) -> Generator[_Call, Any, KeyRing]:
         try:

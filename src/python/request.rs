@@ -273,17 +273,28 @@ fn octets_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
 /// characters is not a pair.
 fn push_pairs(headers: &Bound<'_, PyAny>, pairs: &mut FieldPairs) -> PyResult<()> {
     let wrong = || PyTypeError::new_err("headers: expected pairs of name and value");
+    pairs.reserve(headers.len().unwrap_or_default());
+    let mut push = |pair: &Bound<'_, PyAny>| {
+        let (name, value) = if let Ok(pair) = pair.cast::<PyTuple>()
+            && pair.len() == 2
+        {
+            (pair.get_item(0)?, pair.get_item(1)?)
+        } else if let Ok(pair) = pair.cast::<PyList>()
+            && pair.len() == 2
+        {
+            (pair.get_item(0)?, pair.get_item(1)?)
+        } else {
+            return Err(wrong());
+        };
+        pairs.push(&octets_of(&name)?, &octets_of(&value)?);
+        Ok(())
+    };
+    // Servers give a list; whether something else is a mapping is a slow question.
+    if let Ok(list) = headers.cast::<PyList>() {
+        return list.iter().try_for_each(|pair| push(&pair));
+    }
     if headers.cast::<PyMapping>().is_ok() || headers.cast::<PyString>().is_ok() || headers.cast::<PyBytes>().is_ok() {
         return Err(wrong());
     }
-    pairs.reserve(headers.len().unwrap_or_default());
-    for pair in headers.try_iter()? {
-        let pair = pair?;
-        let is_pair = (pair.is_instance_of::<PyTuple>() || pair.is_instance_of::<PyList>()) && pair.len()? == 2;
-        if !is_pair {
-            return Err(wrong());
-        }
-        pairs.push(&octets_of(&pair.get_item(0)?)?, &octets_of(&pair.get_item(1)?)?);
-    }
-    Ok(())
+    headers.try_iter()?.try_for_each(|pair| push(&pair?))
 }

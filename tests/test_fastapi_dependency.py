@@ -1,0 +1,118 @@
+"""FastAPI: the dependency alone, without a layer, and the promises that it cannot keep."""
+# Annotations stay objects here: FastAPI cannot resolve the text of a local one.
+
+from typing import Annotated
+
+import pytest
+from fastapi import Depends, FastAPI, Form, Request, WebSocket
+from fastapi.responses import PlainTextResponse
+from fastapi.testclient import TestClient
+
+from asgi_client import ORDER, signed
+from fastapi_shop import HOST, Order, Shop, denied, get, headers_of, post, shop_with_orders
+from judged import KEY_ID, NOW, ORIGIN, OTHER_KEY, RFC9421
+from reference import Message
+from sealgate import ConfigurationError, Verified, Verifier
+from sealgate.fastapi import VerifiedBy
+
+
+class Alone:
+    """An application without a layer, one of whose routes asks for a proof."""
+
+    def __init__(self, verifier: Verifier | None = None) -> None:
+        self.app = FastAPI()
+        self.verifier = verifier or RFC9421.verifier()
+        self.client = TestClient(self.app, base_url=ORIGIN, raise_server_exceptions=False)
+        self.ran: list[str] = []
+        proven = Annotated[Verified, Depends(VerifiedBy(self.verifier))]
+
+        @self.app.post("/orders")
+        async def orders(order: Order, verified: proven) -> str | None:
+            self.ran.append("orders")
+            return verified.key_id
+
+        @self.app.post("/raw")
+        async def raw(request: Request, verified: proven) -> PlainTextResponse:
+            self.ran.append("raw")
+            return PlainTextResponse(await request.body())
+
+        @self.app.post("/form")
+        async def form(verified: proven, name: Annotated[str, Form()]) -> str:
+            self.ran.append("form")
+            return name
+
+        @self.app.get("/open")
+        async def opened() -> str:
+            return "open"
+
+    send = Shop.send
+    status = Shop.status
+
+
+def test_dependency_alone_proves_json_and_raw_bodies() -> None:
+    alone = Alone()
+    assert alone.send(signed()).json() == KEY_ID
+    assert alone.send(signed(post("/raw", b"\xff\x00"))).content == b"\xff\x00"
+
+
+def test_dependency_alone_gives_the_public_401() -> None:
+    alone = Alone()
+    refused = [
+        alone.send(message)
+        for message in (ORDER, signed(key=OTHER_KEY), post("/raw", b"\xff"), signed(created=NOW - 301))
+    ]
+    layered = shop_with_orders().send(ORDER)
+    assert {(one.status_code, one.content, one.headers["www-authenticate"]) for one in refused} == {
+        (401, layered.content, layered.headers["www-authenticate"])
+    }
+    assert alone.ran == []
+
+
+def test_dependency_alone_refuses_replays_and_large_bodies() -> None:
+    alone = Alone()
+    message = signed()
+    assert [alone.status(message), alone.status(message)] == [200, 401]
+    small = Alone(RFC9421.verifier(body_limit=5))
+    assert [small.status(signed()), small.status(signed(post("/raw")))] == [413, 413]
+    assert small.ran == []
+
+
+def test_dependency_alone_parses_first_and_leaves_other_routes_open() -> None:
+    alone = Alone()
+    assert alone.status(post("/orders", b'{"total": ')) == 422
+    assert [alone.status(get(target)) for target in ("/open", "/docs", "/nothing")] == [200, 200, 404]
+
+
+def test_dependency_alone_fails_closed_where_a_form_was_read_before_it() -> None:
+    alone = Alone()
+    kind = ("Content-Type", "application/x-www-form-urlencoded")
+    message = Message("POST", "/form", [HOST, kind], b"name=Ada")
+    assert alone.status(signed(message)) == 500
+    assert alone.status(message) == 401
+    with pytest.raises(ConfigurationError, match="form"):
+        TestClient(alone.app, base_url=ORIGIN).post("/form", content=message.body, headers=headers_of(signed(message)))
+    assert alone.ran == []
+
+
+def test_dependency_alone_spends_one_nonce_however_often_it_is_asked() -> None:
+    alone = Alone()
+    askers = [VerifiedBy(alone.verifier), VerifiedBy(alone.verifier)]
+
+    @alone.app.post("/twice", dependencies=[Depends(asker) for asker in askers])
+    async def twice() -> str:
+        return "ok"
+
+    assert alone.status(signed(post("/twice"))) == 200
+
+
+def test_dependency_alone_proves_a_handshake() -> None:
+    alone = Alone()
+
+    @alone.app.websocket("/feed")
+    async def feed(socket: WebSocket, verified: Annotated[Verified, Depends(VerifiedBy(alone.verifier))]) -> None:
+        await socket.accept()
+        await socket.send_text(verified.key_id or "")
+
+    with alone.client.websocket_connect("/feed", headers=headers_of(signed(get("/feed")))) as socket:
+        assert socket.receive_text() == KEY_ID
+    assert denied(alone.client, get("/feed")).status_code == 401
