@@ -17,14 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
-from judged import HOST, JUDGED, KEY, KEY_ID, NOW, ORIGIN, RFC9421, Judged, as_request
+from judged import HOST, JUDGED, KEY, KEY_ID, NOW, ORIGIN, RFC9421, Judged, as_request, each_scheme
 from reference import Message
 from sealgate import Key, Rejected, Request, Verified
 from sealgate.asgi import SignatureMiddleware as AsgiMiddleware
 from sealgate.exceptions import InvalidSignature
 from sealgate.wsgi import SignatureMiddleware as WsgiMiddleware
-
-each_scheme = pytest.mark.parametrize("judged", JUDGED.values(), ids=JUDGED)
 
 _TOKENS = [
     "sig1=()", "sig1=:AAAA:", 'sig1=("@method");created=1', ";alg=\"none\"", ';alg="hmac-sha256"', ";keyid=\"\"", ";expires=0",

@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 import reference
-from judged import HOST, JUDGED, KEY, KEY_ID, NOW, ORIGIN, RFC9421, Judged, as_message
+from judged import HOST, KEY, KEY_ID, NOW, ORIGIN, RFC9421, Judged, as_message, each_scheme
 from reference import Message
 from sealgate import ConfigurationError, Key, Request, Scheme, Signer, Verifier, schemes
-
-each_scheme = pytest.mark.parametrize("judged", JUDGED.values(), ids=JUDGED)
 
 
 def signer(judged: Judged, **settings: Any) -> Signer:

@@ -7,8 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from sealgate import keys as key_sources
 from sealgate import replay as replay_stores
@@ -33,9 +32,7 @@ _PLAIN = frozenset({bytes, bool, str, Key, KeyRing, type(None)})
 
 #: Reads the body, at most so many bytes; raises `BodyTooLarge` or `BodyUnreadable` where it cannot.
 ReadBody = Callable[[int], bytes | Awaitable[bytes]]
-_T = TypeVar("_T")
-_Call = Callable[[], Any]
-_Steps = Generator[_Call, Any, None]
+_Steps = Generator[Awaitable[Any], Any, None]
 
 
 class Verifier:
@@ -89,50 +86,50 @@ class Verifier:
         """
         proven: list[Verified] = []
         steps = self._steps(request, read_body, proven)
-        call = next(steps, None)  # a StopIteration with a value would cost more than the rest of this
-        try:
-            while call is not None:
-                try:
-                    answer = [call()]
-                    if type(answer[0]) not in _PLAIN and inspect.isawaitable(answer[0]):
-                        _close(answer.pop())
-                        raise _NeedsAwait("a coroutine key source, store or body needs averify")
-                except Exception as error:  # noqa: BLE001  the generator decides what each failure means
-                    call = steps.throw(error)
-                else:
-                    call = steps.send(answer.pop())  # popped: it may be a key, and a traceback shows variables
-        except StopIteration:
-            pass
+        for waiting in steps:
+            if inspect.iscoroutine(waiting):
+                waiting.close()
+            steps.throw(_NeedsAwait("a coroutine key source, store or body needs averify"))
         return proven[0]
 
     async def averify(self, request: Request, read_body: ReadBody | None = None) -> Verified:
         """As `verify`, and awaits key sources, stores and bodies that are coroutines."""
         proven: list[Verified] = []
         steps = self._steps(request, read_body, proven)
-        call = next(steps, None)
+        waiting = next(steps, None)
         try:
-            while call is not None:
+            while waiting is not None:
                 try:
-                    answer = [call()]
-                    if type(answer[0]) not in _PLAIN and inspect.isawaitable(answer[0]):
-                        answer = [await answer.pop()]
-                except Exception as error:  # noqa: BLE001  as above
-                    call = steps.throw(error)
+                    answer = [await waiting]
+                except Exception as error:  # noqa: BLE001  the generator decides what each failure means
+                    waiting = steps.throw(error)
                 else:
-                    call = steps.send(answer.pop())
+                    waiting = steps.send(answer.pop())  # popped: it may be a key, and a traceback shows variables
         except StopIteration:
             pass
         return proven[0]
 
     def _steps(self, request: Request, read_body: ReadBody | None, proven: list[Verified]) -> _Steps:
-        """The order of checks. Yields what may wait, for a driver to call; ends with the proof in `proven`."""
+        """The order of checks. Yields what is to be awaited, for a driver; ends with the proof in `proven`."""
         claim = self.scheme.claim(request, self._origins, self._clock(), self.max_age, self.body_limit)
         keys = self._keys
         if not isinstance(keys, KeyRing):
             keys = yield from self._ask(keys, claim, request)
         if not self._signs_body:
             claim.authenticate(keys, None)  # before a byte of the body is read: only its digest is signed
-        body = request.body if read_body is None else (yield from self._read(read_body))
+        body: Any
+        if read_body is None:
+            body = request.body
+        else:
+            try:
+                body = read_body(self.body_limit)
+                if _waits(body):
+                    body = yield body
+            except (Rejected, Unavailable, _NeedsAwait):
+                raise
+            except Exception as error:
+                _log.info("body unreadable: %s", type(error).__name__)
+                raise BodyUnreadable("the body could not be read") from error
         if type(body) is not bytes:
             raise BodyUnreadable("the body has not been read")
         if len(body) > self.body_limit:
@@ -144,31 +141,23 @@ class Verifier:
             yield from self._remember(self.replay, *remembered)
         proven.append(verified)
 
-    def _ask(self, source: key_sources.KeySource, claim: Claim, request: Request) -> Generator[_Call, Any, KeyRing]:
+    def _ask(self, source: key_sources.KeySource, claim: Claim, request: Request) -> Generator[Any, Any, KeyRing]:
         try:
-            ring = key_sources.found(claim.key_id, [(yield partial(source, claim.key_id, request))])
+            answer: list[Any] = [source(claim.key_id, request)]
+            if _waits(answer[0]):
+                answer = [(yield answer.pop())]
+            ring = key_sources.found(claim.key_id, answer)
         except _NeedsAwait:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, nothing can be accepted
             raise _unavailable("key source", error) from None
         return _NO_KEYS if ring is None else ring
 
-    def _read(self, read_body: ReadBody) -> Generator[_Call, Any, bytes]:
+    def _remember(self, store: replay_stores.ReplayStore, key: bytes, expires: int) -> Generator[Any, Any, None]:
         try:
-            body: bytes = yield partial(read_body, self.body_limit)
-        except (Rejected, Unavailable, _NeedsAwait):
-            raise
-        except Exception as error:
-            _log.info("body unreadable: %s", type(error).__name__)
-            raise BodyUnreadable("the body could not be read") from error
-        return body
-
-    def _remember(self, store: replay_stores.ReplayStore, key: bytes, expires: int) -> Generator[_Call, Any, None]:
-        try:
-            if type(store) is replay_stores.MemoryStore:
-                new = store.add(key, expires)
-            else:
-                new = yield partial(store.add, key, expires)
+            new: Any = store.add(key, expires)
+            if _waits(new):
+                new = yield new
         except _NeedsAwait:
             raise
         except Exception as error:  # noqa: BLE001  as above
@@ -179,6 +168,10 @@ class Verifier:
 
 class _NeedsAwait(ConfigurationError):
     """A programming mistake, not an outage: it passes through as it is."""
+
+
+def _waits(answer: Any) -> bool:
+    return type(answer) not in _PLAIN and inspect.isawaitable(answer)
 
 
 def _unavailable(what: str, error: Exception) -> Unavailable:
@@ -197,8 +190,3 @@ def _seconds(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise ConfigurationError(f"{name}: expected a finite number of seconds above 0")
     return value
-
-
-def _close(value: Awaitable[Any]) -> None:
-    if inspect.iscoroutine(value):
-        value.close()
