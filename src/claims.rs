@@ -113,6 +113,9 @@ impl Claims {
     /// Refuses what is too old, from the future, or past its own end. `now`: Unix milliseconds; `max_age`: seconds.
     pub fn check_window(&self, now: i64, max_age: i64) -> Result<()> {
         let expired = |message| Err(Error::new(Code::Expired, message));
+        if self.expires.as_ref().is_some_and(|expires| now > expires.milliseconds) {
+            return expired("past its own end");
+        }
         let Some(created) = &self.created else { return Ok(()) };
         let tolerance = max_age.saturating_mul(1000);
         if now.saturating_sub(created.milliseconds) > tolerance {
@@ -121,13 +124,10 @@ impl Claims {
         if created.milliseconds.saturating_sub(now) > tolerance {
             return expired("from the future");
         }
-        match &self.expires {
-            Some(expires) if expires.milliseconds < created.milliseconds => {
-                Err(Error::malformed("it ends before it begins"))
-            }
-            Some(expires) if now > expires.milliseconds => expired("past its own end"),
-            _ => Ok(()),
+        if self.expires.as_ref().is_some_and(|expires| expires.milliseconds < created.milliseconds) {
+            return Err(Error::malformed("it ends before it begins"));
         }
+        Ok(())
     }
 
     /// The last millisecond in which the message can be accepted.

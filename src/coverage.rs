@@ -69,7 +69,9 @@ impl Coverage {
         for hole in base.holes() {
             match &hole.source {
                 Source::Component(component) => coverage.add_component(*component),
-                Source::Field { name, .. } => coverage.add_field(name.lower()),
+                // A message may do without an optional field, and then says nothing of it.
+                Source::Field { name, optional: true } => coverage.add(name.lower(), &[]),
+                Source::Field { name, optional: false } => coverage.add_field(name.lower()),
                 Source::Body => coverage.add("body", &[Aspect::Body]),
                 Source::Claim(ClaimName::Created) => coverage.aspects.extend([Aspect::Created]),
                 Source::Claim(ClaimName::Nonce) => coverage.aspects.extend([Aspect::Nonce]),

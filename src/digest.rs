@@ -80,14 +80,18 @@ impl<'de> EntryVisitor<'de> for Member<'_> {
     fn item(self) -> Result<impl ItemVisitor<'de>> {
         Ok(move |value: BareItemFromInput<'de>| {
             match (self.0, value) {
-                (None, _) => return Ok(None),
+                // A string could hold the text of a digest, and let another text of it pass for strict.
+                (None, BareItemFromInput::String(_) | BareItemFromInput::DisplayString(_)) => {
+                    return Err(Error::malformed("content-digest: a string"));
+                }
+                (None, _) => {}
                 // A map would keep the last of two, another reader the first.
                 (Some((place @ None, size)), BareItemFromInput::ByteSequence(octets)) if octets.len() == size => {
                     *place = Some(octets);
                 }
                 _ => return Err(Error::malformed("content-digest: not one digest of this algorithm's size")),
             }
-            Ok(Some(NoParameters))
+            Ok(NoParameters)
         })
     }
 

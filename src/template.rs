@@ -211,11 +211,12 @@ impl Template {
         self.parts.iter().any(|part| matches!(part, Part::Literal(literal) if literal.contains(&b',')))
     }
 
-    /// Whether two parts of variable length stand side by side.
+    /// Whether a part of variable length is followed by another part, with nothing to say where it ends.
     #[must_use]
     pub fn has_adjacent_parts(&self) -> bool {
         self.parts.windows(2).any(|pair| match pair {
-            [Part::Hole(left), Part::Hole(right)] => !left.is_fixed() && !right.is_fixed(),
+            // Only what is of fixed length needs nothing after it to be told from what follows.
+            [Part::Hole(left), Part::Hole(_)] => !left.is_fixed(),
             _ => false,
         })
     }
@@ -285,7 +286,7 @@ impl Template {
                 Part::Hole(hole) => hole,
             };
             let end = match self.parts.get(nth + 1) {
-                Some(Part::Literal(literal)) => literal.as_slice(),
+                Some(Part::Literal(literal)) if !hole.is_fixed() => literal.as_slice(),
                 _ => b"",
             };
             if hole.source == Source::Body {

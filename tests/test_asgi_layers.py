@@ -83,7 +83,7 @@ def test_proof_is_for_one_of_the_verifiers_that_are_asked_for() -> None:
     assert proof(app.scope, (theirs, ours)) is app.verified
     with pytest.raises(InvalidSignature):
         proof(app.scope, (theirs, third))
-    app.scope["sealgate"] = Passed.through(app.scope, (ours, theirs), app.verified)
+    app.scope["sealgate"] = Passed(app.scope, (ours, theirs), app.verified)
     with pytest.raises(InvalidSignature):
         proof(app.scope, (ours,))
 

@@ -23,6 +23,7 @@ from sealgate.exceptions import (
     InvalidSignature,
     Rejected,
     SignatureMissing,
+    TargetAmbiguous,
     Unavailable,
 )
 from sealgate.verifier import Verifier
@@ -54,14 +55,16 @@ _WEBSOCKET_POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
 class SignatureMiddleware:
     """Lets through what `verifier` proves, every path of it, with the very bytes that were proven.
 
-    The verdict is `scope["sealgate"].verified`. `choose`: the verifiers of a request, where they differ by route.
+    The verdict is `scope["sealgate"].verified`. `root_path`: where the application is mounted; a request with another
+    one is refused. `choose`: the verifiers of a request, where they differ by route.
     """
 
-    def __init__(self, app: App, verifier: Verifier, *, choose: Choose | None = None) -> None:
+    def __init__(self, app: App, verifier: Verifier, *, root_path: str = "", choose: Choose | None = None) -> None:
         if not isinstance(verifier, Verifier):
             raise ConfigurationError("verifier: expected a Verifier")
         self._app = app
         self._default = (verifier,)
+        self._root_path = root_path
         self._choose = choose
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,42 +74,42 @@ class SignatureMiddleware:
             return
         if kind not in {"http", "websocket"}:
             raise ConfigurationError(f"asgi: a scope of the type {kind!a} cannot be verified")
+        # Trailers come after the verdict, and uvicorn appends them to the list that it has handed over.
+        scope["headers"] = list(scope["headers"])
         verifiers = self._default if self._choose is None else self._choose(scope)
         if _settled(scope, verifiers):
             await self._app(scope, receive, send)
             return
         if not verifiers:
-            scope[_KEY] = Passed.through(scope, (), None)
+            scope[_KEY] = Passed(scope, (), None)
             await self._app(scope, receive, send)
             return
         body = Body(scope, receive, max(verifier.body_timeout for verifier in verifiers))
         try:
+            if scope.get("root_path", "") != self._root_path:
+                # What is signed is the whole path; what is routed on is the rest of it after this.
+                raise TargetAmbiguous("root_path is not the configured one")
             verified = await policy.averify_any(verifiers, request_of(scope), body.read)
         except (Rejected, Unavailable) as error:
             await refuse(error, scope, receive, send)
             return
         # In the scope itself, not in a copy: what stands outside reads there what the router writes.
-        scope[_KEY] = Passed.through(scope, verifiers, verified)
+        scope[_KEY] = Passed(scope, verifiers, verified)
         await self._app(scope, _replay(verified.body, receive) if kind == "http" else receive, send)
 
 
 class Passed:
     """What the layer let through, and as what: proven by one of `verifiers`, or exempt where `verified` is None."""
 
-    __slots__ = ("method", "path", "query", "verified", "verifiers")
+    __slots__ = ("method", "path", "query", "root_path", "verified", "verifiers")
 
-    def __init__(
-        self, verifiers: tuple[Verifier, ...], verified: Verified | None, method: str, path: str, query: bytes
-    ) -> None:
+    def __init__(self, scope: Scope, verifiers: tuple[Verifier, ...], verified: Verified | None) -> None:
         self.verifiers = verifiers
         self.verified = verified
-        self.method = method
-        self.path = path
-        self.query = query
-
-    @classmethod
-    def through(cls, scope: Scope, verifiers: tuple[Verifier, ...], verified: Verified | None) -> Passed:
-        return cls(verifiers, verified, method_of(scope), scope["path"], scope.get("query_string", b""))
+        self.method = method_of(scope)
+        self.path: str = scope["path"]
+        self.query: bytes = scope.get("query_string", b"")
+        self.root_path: str = scope.get("root_path", "")
 
     def unchanged(self, scope: Scope) -> bool:
         """Whether method, path and query are still the ones that were let through."""
@@ -126,7 +129,7 @@ class Recheck:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             passed = passed_in(scope)
-            if passed is None or not passed.unchanged(scope):
+            if passed is None or not passed.unchanged(scope) or passed.root_path != scope.get("root_path", ""):
                 changed = InvalidSignature("method, path or query is not what the layer let through")
                 await refuse(changed, scope, receive, send)
                 return

@@ -91,20 +91,29 @@ class Sealgate(_Proof):
     """Closes `app`: every route is verified by `verifier`, unless it requires others or is exempt.
 
     As a dependency it gives the `Verified`; on a route that another verifier proved, or none, it refuses.
+    `root_path`: where the application is mounted, its own if omitted; a request with another one is refused.
     `clock`: Unix seconds, for the end of exemptions. Raises `ConfigurationError`: twice on one application, too late.
     """
 
-    def __init__(self, app: FastAPI, verifier: Verifier, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        verifier: Verifier,
+        *,
+        root_path: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__((verifier,))
         installed: list[Any] = [middleware.cls for middleware in app.user_middleware]
         if SignatureMiddleware in installed:
             raise ConfigurationError("app: this application has its Sealgate already")
         if app.middleware_stack is not None:
             raise ConfigurationError("app: this application has started already")
+        root_path = app.root_path if root_path is None else root_path
         self._app = app
         self._verifier = verifier
         self._clock = clock
-        app.add_middleware(SignatureMiddleware, verifier, choose=self._choose)
+        app.add_middleware(SignatureMiddleware, verifier, root_path=root_path, choose=self._choose)
         app.user_middleware.append(Middleware(Recheck))  # add_middleware puts to the front, which is outermost
         _answer_refusals(app.exception_handlers)
 
@@ -172,6 +181,7 @@ class VerifiedBy:
 
     async def _prove(self, connection: HTTPConnection, receive: Receive) -> Verified:
         scope, (verifier,) = connection.scope, self.verifiers
+        scope["headers"] = list(scope["headers"])  # as the layer does, against trailers
         body = Body(scope, receive, verifier.body_timeout)
         try:
             verified = await verifier.averify(request_of(scope), body.read)
@@ -181,7 +191,7 @@ class VerifiedBy:
             raise
         known = passed_in(scope)
         if known is None or known.verified is None:
-            scope["sealgate"] = Passed.through(scope, self.verifiers, verified)
+            scope["sealgate"] = Passed(scope, self.verifiers, verified)
         return verified
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
+import math
 from typing import Any, cast
 
 from flask import Flask, Response, g
@@ -78,30 +78,53 @@ class Gate:
             rule = _rule(self._app.view_functions.get(request.endpoint or "")) if any_rules() else None
             verifiers = verifiers_for(rule, self.verifier, request.method)
             if verifiers:
-                received = Request.from_wsgi(environ)
-                context.verified = verify_any(verifiers, received, partial(self._read_body, request))
+                read = _Body(request, verifiers, self._app.config["MAX_CONTENT_LENGTH"])
+                context.verified = verify_any(verifiers, Request.from_wsgi(environ), read)
         except (Rejected, Unavailable) as error:
             told = answer(error, request.method, request.path)
             return self._app.response_class(told.body, status=told.status, headers=list(told.headers))
         return None
 
-    def _read_body(self, request: FlaskRequest, limit: int) -> bytes:
-        if "stream" in vars(request):
+
+class _Body:
+    """The body of one request, read once: of one that was half read, a second verifier would see the rest."""
+
+    def __init__(self, request: FlaskRequest, verifiers: tuple[Verifier, ...], limit: int | None) -> None:
+        self._request = request
+        self._limit = min(max(verifier.body_limit for verifier in verifiers), math.inf if limit is None else limit)
+        self._timeout = max(verifier.body_timeout for verifier in verifiers)
+        self._outcome: bytes | Rejected | None = None
+
+    def __call__(self, _limit: int) -> bytes:
+        """The body; whether it is within the limit of this verifier, the verifier sees."""
+        if self._outcome is None:
+            try:
+                self._outcome = self._read()
+            except Rejected as refusal:
+                self._outcome = refusal
+            except Exception as error:
+                self._outcome = BodyUnreadable("the body could not be read")
+                raise self._outcome from error
+        if isinstance(self._outcome, Rejected):
+            raise self._outcome
+        return self._outcome
+
+    def _read(self) -> bytes:
+        if "stream" in vars(self._request):
             # The view would see what was read then: a parsed form, say, while an empty rest is what was proven.
             _log.error("the body was read before sealgate's hook, by a url_value_preprocessor or a signal")
             raise BodyUnreadable("the body has been consumed")
-        ours = self._app.config["MAX_CONTENT_LENGTH"]
-        body = read_body(request.environ, limit if ours is None else min(limit, ours), self.verifier.body_timeout)
-        replace_body(request.environ, body)
+        body = read_body(self._request.environ, int(self._limit), self._timeout)
+        replace_body(self._request.environ, body)
         return body
 
 
 def _rule(view: Any) -> Rule | None:
     """The rule on a view function, or on the class of a class-based one; an exemption is not inherited."""
-    rule = rule_of(view)
     cls = getattr(view, "view_class", None)
-    if rule is None and cls is not None:
-        rule = rule_of(cls)
-        if isinstance(rule, Exempt) and any(rule_of(parent) is rule for parent in cls.__mro__[1:]):
-            return None
-    return rule
+    rule = rule_of(view)
+    if cls is None:
+        return rule
+    if isinstance(rule, Exempt) and cls.decorators and "decorators" not in vars(cls):
+        rule = None  # it may be by the decorators of a parent
+    return rule or rule_of(cls)

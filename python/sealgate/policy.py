@@ -47,7 +47,10 @@ class _Marks:
 
 
 def require(*verifiers: Verifier) -> Callable[[_E], _E]:
-    """This endpoint is verified by these verifiers (any of them), not by the application's default."""
+    """This endpoint is verified by these verifiers (any of them), not by the application's default.
+
+    Verifiers that share a key must share a replay store: otherwise a message counts once for each.
+    """
     if not verifiers or not all(isinstance(verifier, Verifier) for verifier in verifiers):
         raise ConfigurationError("require: expected one verifier or several")
     return _marker(Require(verifiers))
@@ -117,7 +120,7 @@ async def averify_any(verifiers: tuple[Verifier, ...], request: Request, read_bo
         except SignatureMissing:
             continue
         except Replayed:
-            raise
+            raise  # proven, and known: another verifier's store has not seen it
         except Rejected as error:
             refusal = error
     raise refusal

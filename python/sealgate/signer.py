@@ -52,6 +52,6 @@ class Signer:
         return Request(request.method, request.target, [*kept, *added], request.body or b"", origin=request.origin)
 
     def sign_headers(self, request: Request) -> list[tuple[str, str]]:
-        """The header fields to add: names and values."""
+        """The header fields to add: names and values; Host among them where it is covered and the request has none."""
         nonce = secrets.token_urlsafe(18)
         return self.scheme.sign(request, self._key, self.key_id, int(self._clock()), nonce)

@@ -105,7 +105,17 @@ fn key_octets(key: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>> {
         return Ok(Zeroizing::new(octets.as_bytes().to_vec()));
     }
     match key.cast::<PyString>().map(|text| text.to_str()) {
+        // The name of a secret is no secret, and as a key it would verify.
+        Ok(Ok(text)) if names_source(text) => Err(Error::configuration(
+            "key: names a source, which only keys= or key= as a whole can be; resolve it first",
+        )
+        .into()),
         Ok(Ok(text)) => Ok(Zeroizing::new(text.as_bytes().to_vec())),
         _ => Err(Error::configuration("key: expected bytes or str").into()),
     }
+}
+
+fn names_source(text: &str) -> bool {
+    let text = text.trim_start().to_ascii_lowercase();
+    ["env:", "file:", "dir:", "env=", "file=", "dir="].iter().any(|kind| text.starts_with(kind)) || text.contains("://")
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -114,8 +113,12 @@ def _choose(request: _Gated) -> tuple[Verifier, ...]:
     urlconf = getattr(request, "urlconf", None)
     rule = None
     if urlconf is not None or any_rules():
-        with suppress(Resolver404):  # closed, like any other path
+        try:
             rule = _rule(resolve(request.path_info, urlconf).func)
+        except Resolver404:
+            pass  # closed, like any other path
+        except Exception as error:  # noqa: BLE001  a converter may fail on the path: what cannot be resolved is closed
+            _log.warning("no route for %a: %s", request.path_info, type(error).__name__)
     verifiers = _verifiers(request, rule)
     request.sealgate = (verifiers, _acts(request))
     return verifiers
@@ -132,7 +135,7 @@ def _acts(request: HttpRequest) -> _Acts:
 def _rule(view: Callable[..., Any]) -> Rule | None:
     """The rule on a view, or on the class of a class-based one; an exemption is not inherited by its subclasses."""
     rule = rule_of(view)
-    cls = getattr(view, "view_class", None)
+    cls = getattr(view, "view_class", None) or getattr(view, "cls", None)  # Django's views, and view sets
     if cls is None:
         return rule
     rule = rule or rule_of(cls)
