@@ -22,6 +22,7 @@ const LONGEST_FIELD: usize = 8 * 1024;
 const REPLAY_MARGIN: i64 = 60;
 
 pub(crate) static HOST: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("host"));
+pub(crate) static CONTENT_TYPE: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-type"));
 static CONTENT_LENGTH: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-length"));
 
 /// How a party signs.

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::mac::Key;
 use crate::message_signature::{Covered, SignatureInput};
 use crate::request::{FieldName, Fields, Request};
-use crate::scheme::{Form, HOST, Scheme, check_method};
+use crate::scheme::{CONTENT_TYPE, Form, HOST, Scheme, check_method};
 use crate::target::{Origin, Target};
 use crate::template::Template;
 
@@ -111,8 +111,12 @@ impl Scheme {
                 let fields: &dyn Fields = if body.is_empty() {
                     request.fields
                 } else {
-                    if !components.iter().any(Covered::is_digest) {
-                        components.push(Covered::Field(digest.clone()));
+                    // What the body is read as acts as much as the body: under another type it is another message.
+                    let typed = request.fields.get(&CONTENT_TYPE)?.is_some().then(|| CONTENT_TYPE.clone());
+                    for field in typed.into_iter().chain([digest.clone()]).map(Covered::Field) {
+                        if !components.contains(&field) {
+                            components.push(field);
+                        }
                     }
                     written.push((digest::FIELD.to_owned(), with_digest.value.clone()));
                     &with_digest
