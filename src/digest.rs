@@ -30,7 +30,7 @@ impl ContentDigest {
         for (name, octets) in [("sha-256=:", &digest.sha256), ("sha-512=:", &digest.sha512)] {
             // Structured fields tolerate non-zero padding bits; two texts of one digest are not for us.
             let text = octets.as_ref().map(|octets| [name, &Base64::encode_string(octets), ":"].concat());
-            if text.is_some_and(|text| !field.windows(text.len()).any(|window| window == text.as_bytes())) {
+            if text.is_some_and(|text| !has_member(field, text.as_bytes())) {
                 return Err(Error::malformed("content-digest: not strict base64"));
             }
         }
@@ -46,6 +46,12 @@ impl ContentDigest {
         }
         Err(Error::new(Code::DigestMismatch, "the body is not the one whose digest was signed"))
     }
+}
+
+/// Whether the member stands in the field, and not as the end of a longer one.
+fn has_member(field: &[u8], member: &[u8]) -> bool {
+    let starts = |at: usize| at == 0 || b", \t".contains(&field[at - 1]);
+    field.windows(member.len()).enumerate().any(|(at, window)| window == member && starts(at))
 }
 
 /// The field's value for a body.

@@ -9,7 +9,7 @@ from typing import Any
 import django
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import path
+from django.urls import path, register_converter
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import cache_page
@@ -36,13 +36,23 @@ settings.configure(
     INSTALLED_APPS=["sealgate.django"],
     LOGGING_CONFIG=None,
     MIDDLEWARE=MIDDLEWARE,
+    REST_FRAMEWORK={
+        "DEFAULT_AUTHENTICATION_CLASSES": [],
+        "DEFAULT_PERMISSION_CLASSES": [],
+        "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+        "UNAUTHENTICATED_USER": None,
+    },
     ROOT_URLCONF="django_project",
     SEALGATE={"VERIFIER": "django_project.PARTNERS"},
     SECRET_KEY="for tests only",
 )
 django.setup()
 
-from sealgate.django import exempt, require  # noqa: E402  as in a project: views are imported once settings are there
+# As in a project: views are imported once settings are there.
+from rest_framework.response import Response  # noqa: E402
+from rest_framework.viewsets import ViewSet  # noqa: E402
+
+from sealgate.django import exempt, require  # noqa: E402
 
 SEEN: list[bytes] = []
 
@@ -138,6 +148,36 @@ class BelowClass(OnClass):
     pass
 
 
+@method_decorator(exempt("public"), name="dispatch")
+class Colours(ViewSet):
+    def list(self, request: HttpRequest) -> Response:
+        return Response([])
+
+
+class BelowColours(Colours):
+    pass
+
+
+class Colour:
+    """A converter that fails on paths which its expression admits."""
+
+    regex = "[a-z]+"
+
+    def to_python(self, value: str) -> int:
+        return {"red": 1}[value]
+
+    def to_url(self, value: int) -> str:
+        return {1: "red"}[value]
+
+
+register_converter(Colour, "colour")
+
+
+@exempt("public")
+def colour(request: HttpRequest, number: int) -> HttpResponse:
+    return HttpResponse(str(number))
+
+
 @require(HOOKS)
 class Hook(View):
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -180,4 +220,7 @@ urlpatterns: list[Any] = [
     path("class-rule", OnClass.as_view()),
     path("subclass", BelowDispatch.as_view()),
     path("subclass-rule", BelowClass.as_view()),
+    path("view-set", Colours.as_view({"get": "list"})),
+    path("below-view-set", BelowColours.as_view({"get": "list"})),
+    path("colours/<colour:number>", colour),
 ]

@@ -198,3 +198,19 @@ def test_body_that_failed_once_fails_for_the_next_verifier_too() -> None:
     events = [{"type": "http.disconnect"}, *whole(ORDER.body)]
     server = ask(layer, scope_of(signed(BODY.signed(ORDER))), events)
     assert (server.status, server.asked) == (400, 1)
+
+
+def test_trailers_do_not_become_headers_after_the_verdict() -> None:
+    """uvicorn appends them to the list that it has handed over (RFC 9110, 6.5.1: they are to be kept apart)."""
+    app, layer = layered()
+    message = signed()
+    scope = scope_of(message)
+    headers, server = scope["headers"], Server(whole(message.body))
+
+    async def receive() -> Event:
+        headers.append((b"content-type", b"application/x-www-form-urlencoded"))
+        return await server.receive()
+
+    asyncio.run(layer(scope, receive, server.send))
+    assert server.status == 200
+    assert app.scope["headers"] == scope_of(message)["headers"]

@@ -58,6 +58,25 @@ def test_two_layers_with_two_verifiers_both_count() -> None:
     assert app.verified.scheme == "body"
 
 
+# Where the application is mounted
+
+
+@pytest.mark.parametrize(
+    ("root_path", "other"), [("", "/shop"), ("/shop", ""), ("/shop", "/shop/"), ("/shop", "/Shop")]
+)
+def test_layer_takes_the_configured_root_path_only(
+    root_path: str, other: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is signed is the whole path; a root path that somebody else wrote would cut it at another place."""
+    app = App()
+    layer = SignatureMiddleware(app, RFC9421.verifier(), root_path=root_path)
+    statuses = [
+        ask(layer, scope_of(signed(), root_path=given), whole(ORDER.body)).status for given in (root_path, other)
+    ]
+    assert (statuses, app.calls) == ([200, 400], 1)
+    assert [record.code for record in caplog.records] == ["target-ambiguous"]  # type: ignore[attr-defined]
+
+
 # The proof, and the second look
 
 

@@ -187,6 +187,15 @@ class TestWsgi(RoutedContract):
     def test_path_that_is_not_utf8_is_refused(self) -> None:
         assert self.send(signed(replace(ORDER, target="/%ff"))).status == 400
 
+    def test_exemption_of_a_view_set_is_not_inherited(self) -> None:
+        messages = [replace(LOOK, target=target) for target in ("/view-set", "/below-view-set")]
+        answers = [self.send(each).status for each in (*messages, *map(signed, messages))]
+        assert answers == [200, 401, 200, 200]
+
+    def test_path_that_a_converter_fails_on_is_closed(self) -> None:
+        statuses = [self.send(replace(LOOK, target=target)).status for target in ("/colours/red", "/colours/green")]
+        assert statuses == [200, 401]
+
     def test_csrf_still_guards_a_view_that_is_not_exempt_from_it(self) -> None:
         assert self.send(signed(replace(ORDER, target="/cached"))).status == 403
 

@@ -1,6 +1,7 @@
 """FastAPI: the dependency alone, without a layer, and the promises that it cannot keep."""
 # Annotations stay objects here: FastAPI cannot resolve the text of a local one.
 
+import asyncio
 from typing import Annotated
 
 import pytest
@@ -8,7 +9,7 @@ from fastapi import Depends, FastAPI, Form, Request, WebSocket
 from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
 
-from asgi_client import ORDER, signed
+from asgi_client import ORDER, Event, Server, scope_of, signed, whole
 from fastapi_shop import HOST, Order, Shop, denied, get, headers_of, post, shop_with_orders
 from judged import KEY_ID, NOW, ORIGIN, OTHER_KEY, RFC9421
 from reference import Message
@@ -116,3 +117,18 @@ def test_dependency_alone_proves_a_handshake() -> None:
     with alone.client.websocket_connect("/feed", headers=headers_of(signed(get("/feed")))) as socket:
         assert socket.receive_text() == KEY_ID
     assert denied(alone.client, get("/feed")).status_code == 401
+
+
+def test_trailers_do_not_become_headers_after_the_verdict_of_the_dependency() -> None:
+    """As with the layer, and whether or not FastAPI has looked at the headers before."""
+    message = signed(post("/orders"))
+    scope = scope_of(message)
+    headers, server = scope["headers"], Server(whole(message.body))
+
+    async def receive() -> Event:
+        headers.append((b"x-tenant", b"evil"))
+        return await server.receive()
+
+    request = Request(scope, receive)
+    assert asyncio.run(VerifiedBy(RFC9421.verifier())(request)).key_id == KEY_ID
+    assert request.headers.raw == scope_of(message)["headers"]

@@ -102,7 +102,7 @@ def test_what_is_marked_inside_a_mounted_application_does_not_open_it() -> None:
 
 def test_mounted_application_can_have_a_seal_of_its_own() -> None:
     shop = Shop()
-    inner = Shop(BODY.verifier())
+    inner = Shop(BODY.verifier(), root_path="/sub")
 
     @inner.app.post("/hook")
     async def hook(order: Order, verified: Annotated[Verified, Depends(inner.seal)]) -> str:
@@ -112,6 +112,20 @@ def test_mounted_application_can_have_a_seal_of_its_own() -> None:
     assert shop.send(BODY.signed(post("/sub/hook"))).json() == "body"
     assert shop.status(signed(post("/sub/hook"))) == 401
     assert shop.status(get("/sub/nothing")) == 401
+
+
+def test_mounted_application_can_have_a_seal_with_the_same_verifier() -> None:
+    shop = Shop()
+    inner = Shop(shop.partners, root_path="/sub")
+
+    @inner.app.post("/orders")
+    async def orders(order: Order, verified: Annotated[Verified, Depends(inner.seal)]) -> str | None:
+        return verified.key_id
+
+    shop.app.mount("/sub", inner.app)
+    assert shop.send(signed(post("/sub/orders"))).json() == KEY_ID
+    assert shop.status(signed(get("/sub/nothing"))) == 404
+    assert shop.status(post("/sub/orders")) == 401
 
 
 def test_plain_starlette_routes_can_be_exempt_and_are_closed_without() -> None:
@@ -157,6 +171,44 @@ def test_exemption_of_a_class_is_not_inherited() -> None:
     assert [shop.status(get(target)) for target in targets] == [200, 200, 401, 401]
     assert [shop.status(signed(get(target))) for target in targets] == [200, 200, 200, 200]
     assert shop.ran == ["below"]
+
+
+class Prefix:
+    """Takes the prefix that a proxy is said to have cut off, as many examples do."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        prefix = dict(scope.get("headers", ())).get(b"x-forwarded-prefix")
+        if prefix is not None:
+            scope["root_path"] = prefix.decode()
+        await self.app(scope, receive, send)
+
+
+def test_root_path_written_after_the_layer_leads_to_no_other_route() -> None:
+    """Starlette routes on what is left of the path after it: `/static/orders` would be `/orders`."""
+    app = FastAPI()
+    app.add_middleware(Prefix)  # added before, so it stands inside
+    shop = Shop(app=app)
+
+    async def public(scope: Any, receive: Any, send: Any) -> None:
+        await PlainTextResponse("public")(scope, receive, send)
+
+    @app.api_route("/orders", methods=["GET", "POST"])
+    async def orders() -> None:
+        shop.ran.append("orders")
+
+    @app.post("/preview/orders")
+    async def preview() -> None:
+        shop.ran.append("preview")
+
+    app.mount("/static", shop.seal.exempt("public files")(public))
+    assert [shop.status(get("/static/orders")), shop.status(signed(post("/preview/orders")))] == [200, 200]
+    exempt = get("/static/orders").plus([("X-Forwarded-Prefix", "/static")])
+    proven = signed(post("/preview/orders")).plus([("X-Forwarded-Prefix", "/preview")])
+    assert [shop.status(exempt), shop.status(proven)] == [401, 401]
+    assert shop.ran == ["preview"]
 
 
 def test_exemption_in_an_included_router_is_found_with_its_prefixes() -> None:

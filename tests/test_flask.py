@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from flask import Blueprint, Flask, g, request
-from flask.views import MethodView
+from flask.views import MethodView, View
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from contract import FORM, LOOK, ORDER, Pieces, RoutedContract, hooked, signed
-from judged import KEY_ID, OTHER_KEY, RFC9421
+from judged import KEY, KEY_ID, OTHER_KEY, RFC9421
 from sealgate import ConfigurationError, Verifier, policy, schemes
 from sealgate.flask import Sealgate
 from wsgi_client import Unfinished, WSGIApplication, call, chunked, environ_of
@@ -231,6 +231,43 @@ class TestFlask(RoutedContract):
             return response
 
         assert ("X-Request-Id", "7") in call(app, environ_of(ORDER)).headers
+
+    def test_exemption_among_the_decorators_of_a_class_is_not_inherited(self) -> None:
+        class Open(View):
+            decorators = [Sealgate.exempt("public")]
+
+            def dispatch_request(self) -> str:
+                return _proof()
+
+        class Below(Open):
+            pass
+
+        app = self.flask()
+        app.add_url_rule("/open", view_func=Open.as_view("open"))
+        app.add_url_rule("/below", view_func=Below.as_view("below"))
+        messages = [replace(LOOK, target=target) for target in ("/open", "/below")]
+        answers = [call(app, environ_of(each)).status for each in (*messages, signed(messages[1]))]
+        assert answers == [200, 401, 200]
+
+    def test_body_half_read_for_one_verifier_is_not_proven_by_its_rest(self) -> None:
+        """The first stops one byte after its limit; what is signed stands behind that."""
+        app = self.flask()
+        gate = app.extensions["sealgate"]
+        limited = Verifier(schemes.GITHUB, keys=OTHER_KEY, body_limit=1000)
+
+        @app.post("/limited")
+        @Sealgate.require(limited, gate.verifier)
+        def view() -> str:
+            self.seen.append(request.get_data())
+            return _proof()
+
+        message = signed(replace(ORDER, target="/limited"))
+        for junk in (message, hooked(message, key=KEY)):
+            longer = replace(junk, body=b"J" * 1001 + ORDER.body)
+            assert (call(app, environ_of(longer, **chunked())).status, self.seen) == (401, [])
+        large = signed(replace(ORDER, target="/limited", body=b"a" * 1001))
+        assert call(app, environ_of(hooked(large, key=KEY), **chunked())).status == 200
+        assert self.seen == [large.body]
 
 
 class TestInstallation:

@@ -137,6 +137,25 @@ def test_what_is_no_text_or_octets_is_no_key(octets: Any) -> None:
         Key(octets)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "env:ACME_WEBHOOK_KEY",
+        " ENV:ACME_WEBHOOK_KEY",
+        "file:/run/secrets/acme",
+        "dir:/run/secrets/acme",
+        "FILE=/run/secrets/acme",
+        "https://vault.example/acme",
+    ],
+)
+def test_name_of_a_source_is_no_key_but_the_same_octets_are(name: str) -> None:
+    """B1: who deploys reads the name in a repository, and could sign with it."""
+    for take in (lambda: Key(name), lambda: KeyRing({"acme": name}), lambda: KeyRing({"acme": [OCTETS, name]})):
+        with pytest.raises(ConfigurationError, match="key: names a source"):
+            take()
+    assert reference.mac(name.encode(), b"m") == Key(name.encode()).sign(b"m")
+
+
 @pytest.mark.parametrize("published", ["It's a Secret to Everybody", "8f742231b10e8888abcd99yyyzzz85a5"])
 def test_published_keys_need_a_word(published: str) -> None:
     with pytest.raises(ConfigurationError, match="published"):

@@ -264,6 +264,21 @@ def test_a_digest_downgrade_is_refused_under_a_right_signature(digest: str) -> N
     refused_by_policy(as_request(signed))
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["{stray}", 'x="{right}", {stray}', '{stray}, x="{right}"', "xsha-256=:{octets}:, {stray}", "{stray}, *{right}"],
+)
+def test_a_digest_has_one_text_whatever_stands_beside_it(text: str) -> None:
+    """A6: stray bits in its last character are another text of the same octets; another member lends it none."""
+    message = JUDGED["rfc9421"].message
+    right = reference.content_digest(message.body)
+    octets = right.split(":")[1]
+    other = octets[:-2] + chr(ord(octets[-2]) + 1) + "="
+    assert base64.b64decode(octets) == base64.b64decode(other)
+    fields = {"right": right, "octets": octets, "stray": f"sha-256=:{other}:"}
+    refused_by_policy(rfc9421(message.plus([("Content-Digest", text.format(**fields))])))
+
+
 @pytest.mark.parametrize("other", ["{sha512}", "md5=:Sd/dVLAcvNLSq16eXua5uQ==:", "unixsum=:AAAA:", "x"])
 def test_a_right_digest_may_stand_beside_others(other: str) -> None:
     """RFC 9530, 2: a recipient may ignore algorithms that it does not take, as long as one that it takes is there."""

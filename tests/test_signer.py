@@ -162,6 +162,15 @@ def test_a_key_that_is_no_key_is_found_at_construction(key: Any, monkeypatch: py
         Signer(schemes.GITHUB, key=key)
 
 
+@pytest.mark.parametrize("name", ["file:/run/secrets/acme", "dir:/run/secrets/acme", " env:ACME_WEBHOOK_KEY"])
+def test_a_source_that_the_signer_does_not_read_is_not_the_key(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="names a source"):
+        Signer(schemes.GITHUB, key=name)
+    request = Request("POST", "/", body=b"{}")
+    ((_, value),) = Signer(schemes.GITHUB, key=name.encode()).sign_headers(request)
+    assert f"sha256={reference.mac(name.encode(), b'{}').hex()}" == value
+
+
 def test_a_key_may_be_text_octets_a_key_or_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEALGATE_TEST_KEY", KEY.decode())
     request = Request("POST", "/", body=b"{}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import itertools
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 import reference
 from judged import HOST, JUDGED, KEY, KEY_ID, NONCE, NOW, ORIGIN, as_request, field_of, with_field
 from reference import Message
-from sealgate import ConfigurationError, Key, Members, Rejected, Request, Scheme, Verifier, schemes
+from sealgate import ConfigurationError, Key, Members, Rejected, Request, Scheme, Signer, Verifier, schemes
 from sealgate.exceptions import InvalidSignature, SignatureMalformed
 
 _BODY_ONLY = {"method-not-covered", "target-not-covered", "query-not-covered", "audience"}
@@ -400,6 +402,44 @@ def test_adjacent_parts_are_a_weakness() -> None:
         "joined", base="{header:x-a}{header:x-b}{body}", fields={"X-S": "{signature:hex}"}, accept_weaknesses=None
     )
     assert "adjacent-parts" in scheme.weaknesses()
+
+
+@pytest.mark.parametrize(
+    ("base", "adjacent"),
+    [
+        ("{@path}{header:x-a:sha256:hex}.{body}", True),
+        ("{header:x-a:sha256:hex}{@path}.{body}", False),
+        ("{header:x-a:sha256:hex}{body:sha512:hex}", False),
+        ("{@path}.{header:x-a:sha256:hex}{body}", False),
+    ],
+)
+def test_a_digest_does_not_end_the_part_before_it(base: str, adjacent: bool) -> None:
+    """C2: what follows a path can be the digest, or a longer path that holds one; only the digest's own end is known."""
+    scheme = Scheme("joined", base=base, fields={"X-S": "{signature:hex}"}, accept_weaknesses=None)
+    assert adjacent == ("adjacent-parts" in scheme.weaknesses())
+
+
+def test_a_raw_digest_may_hold_the_literal_after_it() -> None:
+    """Its length says where it ends: one digest in eight of 32 octets has a line feed."""
+    scheme = Scheme(
+        "raw", base="{@method}\n{body:sha256}\n{@path}", fields={"X-S": "{signature:hex}"}, accept_weaknesses=None
+    )
+    signer, verifier = Signer(scheme, key=KEY), Verifier(scheme, keys=KEY)
+    drawn = random.Random(300)
+    bodies = [drawn.randbytes(drawn.randrange(40)) for _ in range(300)]
+    assert any(b"\n" in hashlib.sha256(body).digest() for body in bodies)
+    for body in bodies:
+        signed = signer.sign(Request("POST", "/p", body=body))
+        base = b"POST\n" + hashlib.sha256(body).digest() + b"\n/p"
+        assert reference.mac(KEY, base).hex() == dict(signed.headers)["x-s"]
+        assert body == verifier.verify(signed).body
+
+
+def test_a_host_that_may_be_absent_covers_no_audience() -> None:
+    """D1: without the field, the message is good at every host."""
+    for part, covered in (("{header:host?}", False), ("{header:host}", True)):
+        scheme = Scheme("host", base=f"{part}\n{{body}}", fields={"X-S": "{signature:hex}"}, accept_weaknesses=None)
+        assert covered == ("audience" not in scheme.weaknesses())
 
 
 @pytest.mark.parametrize("hash", ["sha384", "sha512"])

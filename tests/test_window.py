@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import math
 from typing import Any
 
@@ -28,7 +30,7 @@ from judged import (
     with_field,
 )
 from reference import Message
-from sealgate import ConfigurationError, Unavailable
+from sealgate import ConfigurationError, Request, Scheme, Unavailable, Verifier
 from sealgate.exceptions import Expired, InvalidSignature, Replayed
 
 
@@ -82,6 +84,22 @@ def test_expires_ends_a_message_before_the_window_does() -> None:
     assert NOW == RFC9421.verifier(NOW + 5).verify(request).created
     with pytest.raises(Expired):
         RFC9421.verifier(NOW + 5.5).verify(request)
+
+
+def test_expires_alone_ends_a_message_too() -> None:
+    """A link that is good until a time need not say when it was made."""
+    scheme = Scheme(
+        "link",
+        base="{expires}\n{@method}\n{@path}\n{body}",
+        fields={"X-Expires": "{expires}", "X-Sig": "{signature:hex}"},
+        accept_weaknesses={"no-time", "query-not-covered", "audience"},
+    )
+    signature = hmac.new(KEY, f"{NOW}\nPOST\n/pay\n{{}}".encode(), hashlib.sha256).hexdigest()
+    request = Request("POST", "/pay", [("X-Expires", str(NOW)), ("X-Sig", signature)], b"{}")
+    assert b"{}" == Verifier(scheme, keys=KEY, clock=lambda: NOW).verify(request).body
+    for late in (0.5, 1, 10_000_000):
+        with pytest.raises(Expired):
+            Verifier(scheme, keys=KEY, clock=lambda late=late: NOW + late).verify(request)
 
 
 @pytest.mark.parametrize("now", [math.nan, math.inf, -math.inf, -1.0, 1e300], ids=str)

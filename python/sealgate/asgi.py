@@ -76,19 +76,18 @@ class SignatureMiddleware:
             raise ConfigurationError(f"asgi: a scope of the type {kind!a} cannot be verified")
         # Trailers come after the verdict, and uvicorn appends them to the list that it has handed over.
         scope["headers"] = list(scope["headers"])
-        verifiers = self._default if self._choose is None else self._choose(scope)
-        if _settled(scope, verifiers):
-            await self._app(scope, receive, send)
+        if scope.get("root_path", "") != self._root_path:
+            # What is signed is the whole path; what is routed on is the rest of it after this.
+            await refuse(TargetAmbiguous("root_path is not the configured one"), scope, receive, send)
             return
-        if not verifiers:
-            scope[_KEY] = Passed(scope, (), None)
+        verifiers = self._default if self._choose is None else self._choose(scope)
+        settled = _settled(scope, verifiers)
+        if settled is not None or not verifiers:
+            scope[_KEY] = Passed(scope, settled.verifiers, settled.verified) if settled else Passed(scope, (), None)
             await self._app(scope, receive, send)
             return
         body = Body(scope, receive, max(verifier.body_timeout for verifier in verifiers))
         try:
-            if scope.get("root_path", "") != self._root_path:
-                # What is signed is the whole path; what is routed on is the rest of it after this.
-                raise TargetAmbiguous("root_path is not the configured one")
             verified = await policy.averify_any(verifiers, request_of(scope), body.read)
         except (Rejected, Unavailable) as error:
             await refuse(error, scope, receive, send)
@@ -235,12 +234,12 @@ def passed_in(scope: Scope) -> Passed | None:
     return passed if type(passed) is Passed else None
 
 
-def _settled(scope: Scope, verifiers: tuple[Verifier, ...]) -> bool:
-    """Whether an outer layer has proven this already: the same message must not be spent twice."""
+def _settled(scope: Scope, verifiers: tuple[Verifier, ...]) -> Passed | None:
+    """What an outer layer has proven already, for this route too: the same message must not be spent twice."""
     passed = passed_in(scope)
     if passed is None or passed.verified is None or not passed.unchanged(scope):
-        return False
-    return not verifiers or set(passed.verifiers) <= set(verifiers)
+        return None
+    return passed if not verifiers or set(passed.verifiers) <= set(verifiers) else None
 
 
 def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:

@@ -136,7 +136,7 @@ def _rule(view: Callable[..., Any]) -> Rule | None:
     """The rule on a view, or on the class of a class-based one; an exemption is not inherited by its subclasses."""
     rule = rule_of(view)
     cls = getattr(view, "view_class", None) or getattr(view, "cls", None)  # Django's views, and view sets
-    if cls is None:
+    if not isinstance(cls, type):
         return rule
     rule = rule or rule_of(cls)
     if isinstance(rule, Exempt):
