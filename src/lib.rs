@@ -18,6 +18,7 @@ pub mod sign;
 pub mod structured;
 pub mod target;
 pub mod template;
+pub mod transform;
 
 #[cfg(feature = "python")]
 mod python;

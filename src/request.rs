@@ -1,9 +1,14 @@
 //! A request and its components (RFC 9421, 2): header fields and derived components.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use crate::error::{Code, Error, Result};
 use crate::target::{Origin, Target};
+
+pub(crate) static HOST: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("host"));
+pub(crate) static CONTENT_TYPE: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-type"));
+static CONTENT_LENGTH: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-length"));
 
 /// A field name in lower case, and how CGI spells it (RFC 3875, 4.1.18).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,6 +217,49 @@ impl Component {
                 Cow::Owned([origin()?.text().as_bytes(), &request.target.text()].concat())
             }
         })
+    }
+}
+
+/// RFC 9110, 9.1.
+pub(crate) fn check_method(method: &[u8]) -> Result<()> {
+    if !method.is_empty() && method.iter().all(|octet| is_token(*octet)) {
+        return Ok(());
+    }
+    Err(Error::new(Code::TargetAmbiguous, "the method is not a token"))
+}
+
+/// RFC 9110, 8.6: a length that is over the limit is refused before a key is looked up or an octet read.
+pub(crate) fn check_length(fields: &dyn Fields, limit: u64) -> Result<()> {
+    let Some(value) = fields.get(&CONTENT_LENGTH)? else { return Ok(()) };
+    let length = std::str::from_utf8(&value).ok().filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()));
+    match length.map(str::parse::<u64>) {
+        // WSGI servers give an empty length where there is none.
+        Some(_) if value.is_empty() => Ok(()),
+        Some(Ok(length)) if length <= limit => Ok(()),
+        Some(_) => Err(Error::new(Code::BodyTooLarge, "the content length is over the limit")),
+        None => Err(Error::new(Code::TargetAmbiguous, "the content length is not a number")),
+    }
+}
+
+/// The origin that a request is for. It is configured; what the request says of it may only agree.
+pub(crate) fn own_origin<'a>(
+    fields: &dyn Fields,
+    origins: &'a [Origin],
+    named: Option<&Origin>,
+) -> Result<Option<&'a Origin>> {
+    if origins.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |message| Err(Error::new(Code::TargetAmbiguous, message));
+    let Ok(host) = fields.get(&HOST) else { return wrong("the host can be read in two ways") };
+    let agrees = |origin: &&Origin| {
+        host.as_deref().is_none_or(|host| origin.admits(host)) && named.is_none_or(|named| *origin == named)
+    };
+    let mut agreeing = origins.iter().filter(agrees);
+    match (agreeing.next(), agreeing.next()) {
+        (Some(origin), None) => Ok(Some(origin)),
+        (None, _) => wrong("the host is not this service's origin"),
+        (Some(_), Some(_)) => wrong("the request does not say which of the origins it is for"),
     }
 }
 

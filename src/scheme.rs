@@ -1,7 +1,6 @@
 //! How a party signs, as data, and the one pipeline: `Scheme` reads a `Claim`, the claim is proven, `Verified` follows.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
@@ -12,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::grammar::Grammar;
 use crate::mac::{Hash, KeyRing, Signer};
 use crate::message_signature::{self as message, Covered, Policy, SignatureInput};
-use crate::request::{FieldName, Fields, Request, is_token};
+use crate::request::{FieldName, Fields, Request, check_length, check_method, own_origin};
 use crate::target::{Origin, Target};
 use crate::template::{SignatureBase, Source, Template};
 
@@ -20,10 +19,6 @@ use crate::template::{SignatureBase, Source, Template};
 const LONGEST_FIELD: usize = 8 * 1024;
 /// Seconds for which a replay key outlives its message: clocks of several hosts differ.
 const REPLAY_MARGIN: i64 = 60;
-
-pub(crate) static HOST: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("host"));
-pub(crate) static CONTENT_TYPE: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-type"));
-static CONTENT_LENGTH: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-length"));
 
 /// How a party signs.
 pub struct Scheme {
@@ -209,7 +204,7 @@ impl Scheme {
     ) -> Result<Claim> {
         let (claims, input) = self.read(fields)?;
         claims.check_window(terms.now, terms.max_age)?;
-        check_length(fields, terms)?;
+        check_length(fields, terms.body_limit)?;
         check_method(method)?;
         let target = target?;
         let origin = own_origin(fields, origins, named)?;
@@ -364,43 +359,4 @@ fn own_field(fields: &dyn Fields, name: &FieldName) -> Result<Option<Vec<u8>>> {
         return Err(Error::malformed(format!("the field {} is over 8 KiB", name.lower())));
     }
     Ok(value.map(std::borrow::Cow::into_owned))
-}
-
-/// RFC 9110, 9.1.
-pub(crate) fn check_method(method: &[u8]) -> Result<()> {
-    if !method.is_empty() && method.iter().all(|octet| is_token(*octet)) {
-        return Ok(());
-    }
-    Err(Error::new(Code::TargetAmbiguous, "the method is not a token"))
-}
-
-/// RFC 9110, 8.6: a length that is over the limit is refused before a key is looked up or an octet read.
-fn check_length(fields: &dyn Fields, terms: Terms) -> Result<()> {
-    let Some(value) = fields.get(&CONTENT_LENGTH)? else { return Ok(()) };
-    let length = std::str::from_utf8(&value).ok().filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()));
-    match length.map(str::parse::<u64>) {
-        // WSGI servers give an empty length where there is none.
-        Some(_) if value.is_empty() => Ok(()),
-        Some(Ok(length)) if length <= terms.body_limit => Ok(()),
-        Some(_) => Err(Error::new(Code::BodyTooLarge, "the content length is over the limit")),
-        None => Err(Error::new(Code::TargetAmbiguous, "the content length is not a number")),
-    }
-}
-
-/// The origin that a request is for. It is configured; what the request says of it may only agree.
-fn own_origin<'a>(fields: &dyn Fields, origins: &'a [Origin], named: Option<&Origin>) -> Result<Option<&'a Origin>> {
-    if origins.is_empty() {
-        return Ok(None);
-    }
-    let wrong = |message| Err(Error::new(Code::TargetAmbiguous, message));
-    let Ok(host) = fields.get(&HOST) else { return wrong("the host can be read in two ways") };
-    let agrees = |origin: &&Origin| {
-        host.as_deref().is_none_or(|host| origin.admits(host)) && named.is_none_or(|named| *origin == named)
-    };
-    let mut agreeing = origins.iter().filter(agrees);
-    match (agreeing.next(), agreeing.next()) {
-        (Some(origin), None) => Ok(Some(origin)),
-        (None, _) => wrong("the host is not this service's origin"),
-        (Some(_), Some(_)) => wrong("the request does not say which of the origins it is for"),
-    }
 }

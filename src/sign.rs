@@ -8,8 +8,8 @@ use crate::digest;
 use crate::error::{Error, Result};
 use crate::mac::Key;
 use crate::message_signature::{Covered, SignatureInput};
-use crate::request::{FieldName, Fields, Request};
-use crate::scheme::{CONTENT_TYPE, Form, HOST, Scheme, check_method};
+use crate::request::{CONTENT_TYPE, FieldName, Fields, HOST, Request, check_method};
+use crate::scheme::{Form, Scheme};
 use crate::target::{Origin, Target};
 use crate::template::Template;
 

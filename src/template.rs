@@ -4,14 +4,11 @@
 
 use std::borrow::Cow;
 
-use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
-use sha2::{Digest, Sha256, Sha512};
-
 use crate::claims::{CLAIMS, ClaimName, Claims, Time};
 use crate::error::{Code, Error, Result};
 use crate::mac::{Hash, Signature, Sink};
 use crate::request::{Component, FieldName, Request};
-use crate::target::sorted_query;
+use crate::transform::{Transform, transformed};
 
 /// A parsed template.
 #[derive(Debug)]
@@ -52,31 +49,6 @@ pub enum Source {
     /// The signature itself, in a field.
     Signature,
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Transform {
-    Hex,
-    Base64,
-    Base64Url,
-    Milliseconds,
-    Sha256,
-    Sha512,
-    Sorted,
-    Lower,
-    Canonical,
-}
-
-const TRANSFORMS: [(&str, Transform); 9] = [
-    ("hex", Transform::Hex),
-    ("base64", Transform::Base64),
-    ("base64url", Transform::Base64Url),
-    ("ms", Transform::Milliseconds),
-    ("sha256", Transform::Sha256),
-    ("sha512", Transform::Sha512),
-    ("sorted", Transform::Sorted),
-    ("lower", Transform::Lower),
-    ("canonical", Transform::Canonical),
-];
 
 /// A signature base, rendered but for the body, whose place it keeps.
 #[derive(Default)]
@@ -224,8 +196,7 @@ impl Template {
     /// Whether two requests can render alike.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
-        let lossy = [Transform::Sorted, Transform::Lower, Transform::Canonical];
-        self.holes().any(|hole| hole.transforms.iter().any(|transform| lossy.contains(transform)))
+        self.holes().any(|hole| hole.transforms.iter().any(|transform| transform.is_lossy()))
     }
 
     /// Reads the claims from a field's value.
@@ -345,16 +316,13 @@ impl Hole {
             }
         };
         let transforms = words
-            .map(|word| {
-                let known = TRANSFORMS.iter().find(|(known, _)| *known == word);
-                known.map(|(_, transform)| *transform).ok_or_else(|| unknown("unknown transform", index))
-            })
+            .map(|word| Transform::parse(word).ok_or_else(|| unknown("unknown transform", index)))
             .collect::<Result<_>>()?;
         Ok(Self { source, transforms })
     }
 
     fn is_fixed(&self) -> bool {
-        self.transforms.iter().any(|transform| matches!(transform, Transform::Sha256 | Transform::Sha512))
+        self.transforms.iter().any(|transform| transform.is_fixed())
     }
 
     fn read(&self, text: &[u8], hash: Hash, claims: &mut Claims) -> Result<()> {
@@ -362,12 +330,7 @@ impl Hole {
             return claims.take(name, text, self.transforms.contains(&Transform::Milliseconds));
         }
         let mut octets = [0; 96];
-        let decoded = match self.transforms.first() {
-            Some(Transform::Hex) => base16ct::lower::decode(text, &mut octets).ok(),
-            Some(Transform::Base64) => Base64::decode(text, &mut octets).ok(),
-            Some(Transform::Base64Url) => Base64UrlUnpadded::decode(text, &mut octets).ok(),
-            _ => None,
-        };
+        let decoded = self.transforms.first().and_then(|encoding| encoding.decode(text, &mut octets));
         claims.take_signature(decoded, hash)
     }
 
@@ -388,26 +351,6 @@ impl Hole {
         };
         Ok(transformed(value, &self.transforms))
     }
-}
-
-impl Transform {
-    fn is_encoding(self) -> bool {
-        matches!(self, Self::Hex | Self::Base64 | Self::Base64Url)
-    }
-}
-
-fn transformed<'a>(value: Cow<'a, [u8]>, transforms: &[Transform]) -> Cow<'a, [u8]> {
-    transforms.iter().fold(value, |value, transform| match transform {
-        Transform::Hex => Cow::Owned(base16ct::lower::encode_string(&value).into_bytes()),
-        Transform::Base64 => Cow::Owned(Base64::encode_string(&value).into_bytes()),
-        Transform::Base64Url => Cow::Owned(Base64UrlUnpadded::encode_string(&value).into_bytes()),
-        Transform::Sha256 => Cow::Owned(Sha256::digest(&value).to_vec()),
-        Transform::Sha512 => Cow::Owned(Sha512::digest(&value).to_vec()),
-        Transform::Lower => Cow::Owned(value.to_ascii_lowercase()),
-        Transform::Sorted => Cow::Owned(sorted_query(&value)),
-        // A time keeps the text it was received in, and the path is canonical from the start.
-        Transform::Milliseconds | Transform::Canonical => value,
-    })
 }
 
 /// Where a part is ended by a literal, the first occurrence of it must be that end: otherwise the same octets could be

@@ -36,7 +36,7 @@ NARROW = {"answer": {"exceptions"}, "exceptions": set[str](), "schemes": {"_nati
 RUST_LAYERS = [
     {"error"},
     {"mac", "target", "structured", "replay", "json"},
-    {"digest"},
+    {"digest", "transform"},
     {"request", "claims"},
     {"template"},
     {"grammar", "message_signature"},

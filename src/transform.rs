@@ -1,0 +1,96 @@
+//! Transforms: what turns a part's value into the octets that are signed, left to right.
+
+use std::borrow::Cow;
+
+use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
+use sha2::{Digest, Sha256, Sha512};
+
+use crate::target::sorted_query;
+
+/// One step from a value to signed octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transform {
+    /// Lower-case hexadecimal.
+    Hex,
+    /// RFC 4648, 4, padded.
+    Base64,
+    /// RFC 4648, 5, unpadded.
+    Base64Url,
+    /// A time in milliseconds.
+    Milliseconds,
+    /// The digest, 32 octets.
+    Sha256,
+    /// The digest, 64 octets.
+    Sha512,
+    /// A query's pieces in the order of their names.
+    Sorted,
+    /// ASCII lower case.
+    Lower,
+    /// The canonical path.
+    Canonical,
+}
+
+const TRANSFORMS: [(&str, Transform); 9] = [
+    ("hex", Transform::Hex),
+    ("base64", Transform::Base64),
+    ("base64url", Transform::Base64Url),
+    ("ms", Transform::Milliseconds),
+    ("sha256", Transform::Sha256),
+    ("sha512", Transform::Sha512),
+    ("sorted", Transform::Sorted),
+    ("lower", Transform::Lower),
+    ("canonical", Transform::Canonical),
+];
+
+impl Transform {
+    /// By its name in a template.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        TRANSFORMS.iter().find(|(known, _)| *known == name).map(|(_, transform)| *transform)
+    }
+
+    /// Whether it writes octets as text.
+    #[must_use]
+    pub fn is_encoding(self) -> bool {
+        matches!(self, Self::Hex | Self::Base64 | Self::Base64Url)
+    }
+
+    /// Whether what it gives has one length, whatever it is given.
+    #[must_use]
+    pub fn is_fixed(self) -> bool {
+        matches!(self, Self::Sha256 | Self::Sha512)
+    }
+
+    /// Whether two values can give the same.
+    #[must_use]
+    pub fn is_lossy(self) -> bool {
+        matches!(self, Self::Sorted | Self::Lower | Self::Canonical)
+    }
+
+    /// Octets that the text stands for, decoded strictly into `octets`; None where this is no encoding or it is not one.
+    #[must_use]
+    pub fn decode<'a>(self, text: &[u8], octets: &'a mut [u8]) -> Option<&'a [u8]> {
+        match self {
+            Self::Hex => base16ct::lower::decode(text, octets).ok(),
+            Self::Base64 => Base64::decode(text, octets).ok(),
+            Self::Base64Url => Base64UrlUnpadded::decode(text, octets).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// The value after every transform.
+#[must_use]
+pub fn transformed<'a>(value: Cow<'a, [u8]>, transforms: &[Transform]) -> Cow<'a, [u8]> {
+    transforms.iter().fold(value, |value, transform| match transform {
+        Transform::Hex => Cow::Owned(base16ct::lower::encode_string(&value).into_bytes()),
+        Transform::Base64 => Cow::Owned(Base64::encode_string(&value).into_bytes()),
+        Transform::Base64Url => Cow::Owned(Base64UrlUnpadded::encode_string(&value).into_bytes()),
+        Transform::Sha256 => Cow::Owned(Sha256::digest(&value).to_vec()),
+        Transform::Sha512 => Cow::Owned(Sha512::digest(&value).to_vec()),
+        Transform::Lower => Cow::Owned(value.to_ascii_lowercase()),
+        Transform::Sorted => Cow::Owned(sorted_query(&value)),
+        // A time keeps the text it was received in, and the path is canonical from the start.
+        Transform::Milliseconds | Transform::Canonical => value,
+    })
+}
