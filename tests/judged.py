@@ -125,6 +125,11 @@ def _averify(verifier: Verifier, *arguments: Any) -> Verified:
 each_driver = pytest.mark.parametrize("verify", [Verifier.verify, _averify], ids=["verify", "averify"])
 
 
+def bodiless(message: Message) -> Request:
+    """A request whose body is still to be read."""
+    return Request(message.method, message.target, list(message.headers), origin=None)
+
+
 def as_request(message: Message) -> Request:
     return Request(message.method, message.target, list(message.headers), message.body)
 
