@@ -9,7 +9,7 @@ afterwards is not covered. `lifespan` passes, anything else is refused. Event lo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any, cast
 
@@ -49,6 +49,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Choose = Callable[[Scope], tuple[Verifier, ...]]
 
 _KEY = "sealgate"  # not scope["state"], which not every server provides
+_DONE = object()
 _WEBSOCKET_POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
 
 
@@ -164,11 +165,11 @@ class Body:
             raise BodyTooLarge("the body is declared over the limit")
         if self._deadline is None:
             self._deadline = asyncio.get_running_loop().time() + self._seconds
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                await self._fill(limit)
-        except TimeoutError:
-            raise BodyUnreadable("the body took too long", status=408) from None
+        # Most bodies are there already, and a timer costs more than their verification.
+        steps = self._fill(limit).__await__()
+        waiting = next(steps, _DONE)
+        if waiting is not _DONE:
+            await self._wait(_Underway(steps, waiting))
         if self._size > limit:
             raise BodyTooLarge("the body is over the limit")
         if declared is not None and declared != self._size:
@@ -176,6 +177,13 @@ class Body:
         if len(self._chunks) > 1:
             self._chunks = [b"".join(self._chunks)]
         return self._chunks[0] if self._chunks else b""
+
+    async def _wait(self, filling: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                await filling
+        except TimeoutError:
+            raise BodyUnreadable("the body took too long", status=408) from None
 
     async def _fill(self, limit: int) -> None:
         while not self._whole and self._size <= limit:
@@ -186,6 +194,27 @@ class Body:
             self._chunks.append(chunk)
             self._size += len(chunk)
             self._whole = not message.get("more_body", False)
+
+
+class _Underway:
+    """A coroutine that has taken its first step and waits for something: awaiting this is awaiting the rest of it."""
+
+    def __init__(self, steps: Generator[Any, Any, None], waiting: object) -> None:
+        self._steps = steps
+        self._waiting = waiting
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        waiting = self._waiting
+        try:
+            while True:
+                try:
+                    answer = yield waiting
+                except BaseException as error:  # noqa: BLE001  a cancellation is for what waits
+                    waiting = self._steps.throw(error)
+                else:
+                    waiting = self._steps.send(answer)
+        except StopIteration:
+            return
 
 
 async def refuse(error: Rejected | Unavailable, scope: Scope, receive: Receive, send: Send) -> None:
