@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -84,14 +85,14 @@ REFUSED = {
 }
 
 
-class Contract:
+class Contract(ABC):
     """`seen`: the bodies that views or applications got, in order."""
 
     seen: list[bytes]
 
+    @abstractmethod
     def build(self, verifier: Verifier) -> WSGIApplication:
         """An application whose default is `verifier`."""
-        raise NotImplementedError
 
     #: What a body that is chunked gets where the server terminates the input.
     chunked_status = 200

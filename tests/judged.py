@@ -67,6 +67,10 @@ def _rfc9421(message: Message, key: bytes, created: int, nonce: str) -> Pairs:
     return reference.sign_rfc9421(message, key, origin=ORIGIN, key_id=KEY_ID, created=created, nonce=nonce)
 
 
+#: A scheme of one's own that covers everything, in templates.
+SEGMENTS = "{@method}\n{@path}\n{@query}\n{@authority}\n{key_id}\n{created}\n{nonce}\n{header:content-type?}\n{body}"
+CLAIMS = {"X-Key": "{key_id}", "X-Time": "{created}", "X-Nonce": "{nonce}", "X-Sig": "{signature:base64}"}
+
 JUDGED = {
     "body": Judged(
         schemes.body(), _POST, lambda m, k, *_: reference.sign_body(m, k), lambda m, r, _: reference.verify_body(m, r)

@@ -115,7 +115,7 @@ def test_time_and_replay_are_shown_only_where_they_are_claimed() -> None:
 
 def test_three_independent_signers_are_accepted() -> None:
     accepted = {(case.scheme, case.by) for case in CASES if case.expect == 200 and case.change is None and case.by}
-    assert accepted == {(scheme, by) for scheme in SCHEMES for by in ("stdlib", "curl")} | {("rfc9421", "library")}
+    assert accepted == {(scheme, by) for scheme in SCHEMES for by in ("stdlib", "curl")} | {("rfc9421", "pypi")}
 
 
 def test_no_signer_imports_sealgate_s() -> None:

@@ -43,7 +43,7 @@ class Case:
     expect: int | None
     code: str | None = None
     message: Message = _ORDER
-    by: Literal["stdlib", "curl", "library"] | None = "stdlib"
+    by: Literal["stdlib", "curl", "pypi"] | None = "stdlib"
     age: int = 0
     key: Literal["right", "wrong"] = "right"
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -93,7 +93,7 @@ _export = partial(Case, "canonical-request", message=_EXPORT)
 CASES: tuple[Case, ...] = (
     _rfc9421("signed with hmac of the standard library", 200),
     _rfc9421("signed with openssl dgst, sent by curl", 200, by="curl"),
-    _rfc9421("signed with http-message-signatures", 200, by="library"),
+    _rfc9421("signed with http-message-signatures", 200, by="pypi"),
     _rfc9421("GET without a body, signed", 200, message=Message("GET", "/orders/1", _JSON)),
     _rfc9421("no signature", 401, "signature-missing", by=None),
     _rfc9421("wrong key", 401, "signature-invalid", key="wrong"),

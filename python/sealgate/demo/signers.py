@@ -21,7 +21,7 @@ from http_message_signatures.algorithms import HMAC_SHA256
 
 from sealgate.demo.client import Answer, Message
 
-__all__ = ["COMPONENTS", "PROGRAMS", "curl", "library", "stdlib"]
+__all__ = ["COMPONENTS", "PROGRAMS", "curl", "pypi", "stdlib"]
 
 #: What must be on the PATH.
 PROGRAMS = ("sh", "openssl", "curl")
@@ -63,7 +63,7 @@ def stdlib(
     return message.with_field("Signature", b"sig1=:%s:" % signature)
 
 
-def library(message: Message, key: bytes, *, created: int) -> Message:
+def pypi(message: Message, key: bytes, *, created: int) -> Message:
     """Signs with http-message-signatures: its own base, its own parameters and their order, its own digest."""
     resolver = MappingKeyResolver(public_keys={}, private_keys={"demo": key})
     outgoing = _Outgoing(message)

@@ -165,8 +165,8 @@ class _Caller:
             created = int(time.time()) - case.age
             if case.by == "curl":
                 return signers.curl(case.scheme, message, key)
-            if case.by == "library":
-                message = signers.library(message, key, created=created)
+            if case.by == "pypi":
+                message = signers.pypi(message, key, created=created)
             elif case.by == "stdlib":
                 message = signers.stdlib(case.scheme, message, key, created=created, **case.options)
             self._last = (case.change(message) if case.change else message).wire()
