@@ -9,6 +9,7 @@ pub mod coverage;
 pub mod digest;
 pub mod error;
 pub mod grammar;
+pub mod jwk;
 pub mod mac;
 pub mod message_signature;
 pub mod replay;

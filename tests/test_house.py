@@ -35,7 +35,7 @@ PYTHON_LAYERS = [
 NARROW = {"answer": {"exceptions"}, "exceptions": set[str](), "schemes": {"_native", "exceptions"}}
 RUST_LAYERS = [
     {"error"},
-    {"mac", "target", "structured", "replay", "json"},
+    {"mac", "target", "structured", "replay", "json", "jwk"},
     {"digest", "transform"},
     {"request", "claims"},
     {"template"},

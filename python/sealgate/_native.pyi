@@ -12,6 +12,9 @@ class Key:
     """An HMAC key (RFC 2104). `octets`: 16 bytes or more, str as UTF-8. Never printed or pickled, wiped on drop."""
 
     def __new__(cls, octets: bytes | str, *, short_ok: bool = False, published_ok: bool = False) -> Key: ...
+    @staticmethod
+    def from_jwk(text: bytes) -> tuple[Key, str | None, str | None]:
+        """The key in a symmetric JSON Web Key (RFC 7517, 4; RFC 7518, 6.4), its `kid` and its `alg`."""
     def sign(self, message: bytes, hash: str = "sha256") -> bytes:
         """The signature octets of `message`."""
     def verify(self, message: bytes, signature: bytes | str, hash: str = "sha256") -> None:

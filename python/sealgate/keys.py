@@ -5,15 +5,13 @@ No frame keeps key material in its local variables when it raises: tracebacks an
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sealgate._native import Key, KeyRing, Request
 from sealgate.exceptions import ConfigurationError
 
-__all__ = ["Key", "KeyRing", "KeySource", "Keys", "from_environment", "load", "read_jwk"]
+__all__ = ["Key", "KeyRing", "KeySource", "Keys", "from_environment", "load"]
 
 _Material = Key | bytes | str
 #: `None` says that the key id names no key.
@@ -50,35 +48,15 @@ def found(key_id: str | None, answer: list[Found]) -> KeyRing | None:
 
 def from_environment(name: str) -> tuple[Key, str | None, str | None]:
     """The key in an environment variable; `kid` and `alg` where it is a JSON Web Key, as `sealgate keygen` prints."""
-    text, key_id, algorithm = os.fsencode(os.environ.get(name, "")), None, None
+    text = os.fsencode(os.environ.get(name, ""))
     try:
         if not text:
             raise ConfigurationError("this environment variable is not set, or empty")
-        if text.lstrip().startswith(b"{"):
-            text, key_id, algorithm = read_jwk(text)
-        return Key(text), key_id, algorithm
+        return Key.from_jwk(text) if text.lstrip().startswith(b"{") else (Key(text), None, None)
     except ConfigurationError as error:
         raise ConfigurationError(f"{name}: {error}") from None
     finally:
         text = b""
-
-
-def read_jwk(text: bytes) -> tuple[bytes, str | None, str | None]:
-    """Octets, `kid` and `alg` of a symmetric JSON Web Key (RFC 7517, 4; RFC 7518, 6.4): base64url without padding."""
-    try:
-        jwk = json.loads(text)
-        octets = base64.urlsafe_b64decode(f"{jwk['k']}{'=' * (-len(jwk['k']) % 4)}")
-        canonical = base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
-        names = jwk.get("kid"), jwk.get("alg")
-        if jwk["kty"] != "oct" or canonical != jwk["k"] or not all(isinstance(name, str | None) for name in names):
-            raise ValueError
-    except (ValueError, LookupError, TypeError, AttributeError):
-        # Without its cause: a parser's error carries the text that it could not read.
-        raise ConfigurationError("not a JSON Web Key of the type oct") from None
-    else:
-        return octets, *names
-    finally:
-        text, jwk, octets, canonical = b"", None, b"", ""
 
 
 def _from_text(text: str) -> KeyRing:

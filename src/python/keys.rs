@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::detached;
 use super::request::text;
 use crate::error::{Code, Error};
+use crate::jwk::Jwk;
 use crate::mac::{self, Hash, Signature};
 
 /// An HMAC key (RFC 2104). Never printed, never pickled, wiped on drop.
@@ -21,6 +22,14 @@ impl Key {
     #[pyo3(signature = (octets, *, short_ok = false, published_ok = false))]
     fn new(octets: &Bound<'_, PyAny>, short_ok: bool, published_ok: bool) -> PyResult<Self> {
         Ok(Self(Arc::new(mac::Key::new(key_octets(octets)?, short_ok, published_ok)?)))
+    }
+
+    /// The key in a symmetric JSON Web Key (RFC 7517), its `kid` and its `alg`.
+    #[staticmethod]
+    fn from_jwk(text: &[u8]) -> PyResult<(Self, Option<String>, Option<String>)> {
+        let jwk = Jwk::parse(text)?;
+        let key = mac::Key::new(jwk.octets, false, false)?;
+        Ok((Self(Arc::new(key)), jwk.key_id, jwk.algorithm))
     }
 
     /// The signature octets of `message`.
