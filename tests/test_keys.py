@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
+from judged import KEY, KEY_ID, OTHER_KEY, RFC9421, as_request
 from sealgate import ConfigurationError, Key, KeyRing
 from sealgate.exceptions import InvalidSignature
 from sealgate.keys import from_environment, load
@@ -269,3 +270,18 @@ def test_a_named_json_web_key_makes_a_named_ring(monkeypatch: pytest.MonkeyPatch
     ring = load("env:SEALGATE_TEST_KEY")
     assert isinstance(ring, KeyRing)
     assert ("acme",) == ring.key_ids
+
+
+def test_the_environment_holds_a_key_of_a_mapping_as_text_or_as_a_json_web_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    jwk = json.dumps({"kty": "oct", "kid": "elsewhere", "k": base64.urlsafe_b64encode(KEY).decode().rstrip("=")})
+    for text in (KEY.decode(), jwk):
+        monkeypatch.setenv("SEALGATE_TEST_KEY", text)
+        for keys in ("env:SEALGATE_TEST_KEY", [OTHER_KEY, "env:SEALGATE_TEST_KEY"]):
+            assert KEY_ID == RFC9421.verifier(keys={KEY_ID: keys}).verify(as_request(RFC9421.signed())).key_id
+
+
+def test_the_text_of_a_json_web_key_is_not_the_key() -> None:
+    jwk = json.dumps({"kty": "oct", "k": base64.urlsafe_b64encode(KEY).decode().rstrip("=")})
+    for keys in (jwk, {KEY_ID: jwk}, {KEY_ID: [KEY, jwk]}):
+        with pytest.raises(ConfigurationError, match="JSON Web Key"):
+            RFC9421.verifier(keys=keys)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from sealgate._native import Key, KeyRing, Request
 from sealgate.exceptions import ConfigurationError
@@ -23,11 +24,15 @@ Keys = KeyRing | _Material | Mapping[str, _Material | Sequence[_Material]] | Key
 def load(keys: Keys) -> KeyRing | KeySource:
     """The ring that `keys` stands for, or the source itself where it is a function `(key_id, request)`.
 
+    `"env:NAME"` may stand for all of it, or for a key of a mapping.
+
     Raises `ConfigurationError` for an empty, short or published key, one key under two ids, an unset variable.
     """
     try:
         if callable(keys):
             return keys
+        if isinstance(keys, Mapping):
+            keys = {key_id: _entry(material) for key_id, material in keys.items()}
         ring = _from_text(keys) if isinstance(keys, str) else keys if isinstance(keys, KeyRing) else KeyRing(keys)
     finally:
         keys = b""
@@ -57,6 +62,15 @@ def from_environment(name: str) -> tuple[Key, str | None, str | None]:
         raise ConfigurationError(f"{name}: {error}") from None
     finally:
         text = b""
+
+
+def _entry(material: Any) -> Any:
+    """A mapping's key or keys, with what the environment holds in the place of its name."""
+    if isinstance(material, list | tuple):
+        return [_entry(one) for one in material]
+    if isinstance(material, str) and material.startswith("env:"):
+        return from_environment(material.removeprefix("env:"))[0]
+    return material
 
 
 def _from_text(text: str) -> KeyRing:

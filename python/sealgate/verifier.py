@@ -39,8 +39,9 @@ class Verifier:
     """Verifies requests signed by one scheme with keys of one ring.
 
     `scheme`: a preset or constructor of `sealgate.schemes`, or a `Scheme`.
-    `keys`: bytes or str (one anonymous key), a mapping, a `KeyRing`, `"env:NAME"`, or a function or coroutine
-    `(key_id, request)`. `origin`: `https://host[:port]`, or several; required where the scheme covers the authority.
+    `keys`: bytes or str (one anonymous key), a mapping, a `KeyRing`, a function or coroutine `(key_id, request)`, or
+    `"env:NAME"`, also as a value of the mapping: the text of a key, or a JSON Web Key.
+    `origin`: `https://host[:port]`, or several; required where the scheme covers the authority.
     `replay`: a store, `"off"`, or omitted for memory. `max_age`: seconds, either way; the scheme's own, else 300.
     `body_limit`: bytes. `body_timeout`: seconds for the whole body. `clock`: Unix seconds.
 

@@ -114,9 +114,9 @@ fn key_octets(key: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>> {
         return Ok(Zeroizing::new(octets.as_bytes().to_vec()));
     }
     match key.cast::<PyString>().map(|text| text.to_str()) {
-        // The name of a secret is no secret, and as a key it would verify.
+        // The name of a secret is no secret, and as a key it would verify; a JSON Web Key is not its own text.
         Ok(Ok(text)) if names_source(text) => Err(Error::configuration(
-            "key: names a source, which only keys= or key= as a whole can be; resolve it first",
+            "key: names a source that is not read here, or is a JSON Web Key (Key.from_jwk reads one)",
         )
         .into()),
         Ok(Ok(text)) => Ok(Zeroizing::new(text.as_bytes().to_vec())),
@@ -126,5 +126,7 @@ fn key_octets(key: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>> {
 
 fn names_source(text: &str) -> bool {
     let text = text.trim_start().to_ascii_lowercase();
-    ["env:", "file:", "dir:", "env=", "file=", "dir="].iter().any(|kind| text.starts_with(kind)) || text.contains("://")
+    ["env:", "file:", "dir:", "env=", "file=", "dir="].iter().any(|kind| text.starts_with(kind))
+        || text.starts_with('{')
+        || text.contains("://")
 }
