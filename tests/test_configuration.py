@@ -58,7 +58,7 @@ def test_what_is_not_key_material_is_found_at_construction(keys: Any) -> None:
 @pytest.mark.parametrize("name", ["env:ACME_WEBHOOK_KEY", "file:/run/secrets/acme", "https://vault.example/acme"])
 def test_a_source_that_is_named_where_none_is_read_is_found_at_construction(name: str) -> None:
     for keys in ({"acme": name}, {"acme": [KEY, name]}):
-        with pytest.raises(ConfigurationError, match="names a source|not set, or empty"):
+        with pytest.raises(ConfigurationError, match=r"names a source|not set, or empty"):
             Verifier(schemes.RFC9421, keys=keys, origin=ORIGIN)
 
 
