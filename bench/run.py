@@ -22,6 +22,8 @@ import re
 from collections.abc import Iterator
 
 import asgi_frameworks
+import canonical_json
+import memory
 import messages
 import replaying
 import signed_requests
@@ -34,10 +36,12 @@ SECTIONS: list[Section] = [
     *messages.SECTIONS,
     *signed_requests.SECTIONS,
     *replaying.SECTIONS,
+    *canonical_json.SECTIONS,
+    *memory.SECTIONS,
     *wsgi_frameworks.SECTIONS,
     *asgi_frameworks.SECTIONS,
 ]
-_WIDTHS = (44, 10, 38, 10, 11, 9, 9)
+_WIDTHS = (54, 10, 38, 10, 11, 9, 9)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// What went wrong. Every code but `Configuration` and `StoreFull` is the caller's fault.
+/// What went wrong. Every code but `Configuration`, `Canonicalization` and `StoreFull` is the fault of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// Ours: the service is set up wrongly.
@@ -26,6 +26,10 @@ pub enum Code {
     TargetAmbiguous,
     /// The body is over the limit.
     BodyTooLarge,
+    /// A JSON text or value has no canonical form.
+    Canonicalization,
+    /// The scheme reads the body, and the body does not have the form that it reads.
+    BodyMalformed,
     /// The replay set is full: nothing more can be accepted.
     StoreFull,
 }

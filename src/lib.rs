@@ -3,12 +3,15 @@
 //! A [`scheme::Scheme`] says, as data, how a party signs. It reads a [`scheme::Claim`] from a request; the claim is
 //! proven with a [`mac::KeyRing`]; only then is anything remembered. The core has no clock and no I/O: times, nonces
 //! and bodies are arguments.
+#![cfg_attr(not(feature = "python"), forbid(unsafe_code))]
 
 pub mod claims;
+pub mod content;
 pub mod coverage;
 pub mod digest;
 pub mod error;
 pub mod grammar;
+pub mod json;
 pub mod jwk;
 pub mod mac;
 pub mod message_signature;

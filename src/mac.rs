@@ -96,6 +96,12 @@ impl Sink for Sha256 {
     }
 }
 
+impl Sink for Sha512 {
+    fn put(&mut self, octets: &[u8]) {
+        self.update(octets);
+    }
+}
+
 /// An HMAC in progress.
 #[derive(Clone)]
 pub enum Mac {
@@ -130,6 +136,14 @@ impl Mac {
             Self::Sha384(mac) => Signature::from_octets(&mac.finalize().into_bytes()),
             Self::Sha512(mac) => Signature::from_octets(&mac.finalize().into_bytes()),
         }
+    }
+
+    /// Whether `given` is the signature of everything put, in constant time.
+    pub fn verify(self, given: &Signature) -> Result<()> {
+        if bool::from(self.finish().ct_eq(given)) {
+            return Ok(());
+        }
+        Err(invalid())
     }
 }
 

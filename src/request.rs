@@ -8,6 +8,7 @@ use crate::target::{Origin, Target};
 
 pub(crate) static HOST: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("host"));
 pub(crate) static CONTENT_TYPE: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-type"));
+pub(crate) static CONTENT_ENCODING: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-encoding"));
 static CONTENT_LENGTH: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-length"));
 
 /// A field name in lower case, and how CGI spells it (RFC 3875, 4.1.18).

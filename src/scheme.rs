@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use crate::claims::{ClaimName, Claims};
+use crate::content::{Content, check_json_fields, read_json};
 use crate::coverage::{Aspect, Coverage, ReplayClass};
 use crate::digest::{self, ContentDigest};
 use crate::error::{Code, Error, Result};
 use crate::grammar::Grammar;
+use crate::json::{Canonical, Form as JsonForm};
 use crate::mac::{Hash, KeyRing, Signer};
 use crate::message_signature::{self as message, Covered, Policy, SignatureInput};
 use crate::request::{FieldName, Fields, Request, check_length, check_method, own_origin};
@@ -59,6 +61,8 @@ pub struct Claim {
     components: Option<Vec<Covered>>,
     digest: Option<ContentDigest>,
     query_is_empty: bool,
+    /// Whether the fields let a body be read as JSON, where the scheme does.
+    is_json: Result<()>,
     max_age: i64,
 }
 
@@ -216,6 +220,7 @@ impl Scheme {
             components: None,
             digest: None,
             query_is_empty,
+            is_json: self.body_form().map_or(Ok(()), |_| check_json_fields(fields)),
             max_age: terms.max_age,
         };
         match (&self.form, input) {
@@ -262,8 +267,25 @@ impl Scheme {
         }
     }
 
-    /// Who signed. `body`: what was received, for a scheme that signs it.
-    pub fn authenticate(&self, claim: &Claim, ring: &KeyRing, body: &[u8]) -> Result<Signer> {
+    /// The canonical form in which the body is signed, if it is not signed as received.
+    #[must_use]
+    pub fn body_form(&self) -> Option<JsonForm> {
+        match &self.form {
+            Form::Template { base, .. } => base.body_form(),
+            Form::Message { .. } => None,
+        }
+    }
+
+    /// The canonical form of the body that was received, where the scheme signs that. No body has no form: it is signed
+    /// as nothing, which is the form of no JSON text.
+    pub fn read_body(&self, claim: &Claim, body: &[u8]) -> Result<Option<Canonical>> {
+        let Some(form) = self.body_form().filter(|_| !body.is_empty()) else { return Ok(None) };
+        claim.is_json.clone()?;
+        read_json(body, form).map(Some)
+    }
+
+    /// Who signed. `body`: for a scheme that signs it.
+    pub fn authenticate(&self, claim: &Claim, ring: &KeyRing, body: Content<'_>) -> Result<Signer> {
         claim.base.check_framing(body)?;
         let key_id = claim.claims.key_id.as_deref();
         ring.authenticate(self.hash, key_id, &claim.claims.signatures, |mac| claim.base.write(body, mac))
@@ -274,7 +296,7 @@ impl Scheme {
     /// SHA-256 over length-framed parts. Where no nonce is covered, the base stands for itself: a message may carry
     /// several right signatures, and is the same message with any of them.
     #[must_use]
-    pub fn replay_key(&self, claim: &Claim, key_id: Option<&str>, body: &[u8]) -> Option<([u8; 32], i64)> {
+    pub fn replay_key(&self, claim: &Claim, key_id: Option<&str>, body: Content<'_>) -> Option<([u8; 32], i64)> {
         let base: [u8; 32];
         let unique = match self.coverage.replay_class() {
             ReplayClass::Nonce => claim.claims.nonce.as_deref()?.as_bytes(),

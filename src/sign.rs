@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::claims::{ClaimName, Claims};
+use crate::content::{Content, check_json_fields, read_json};
 use crate::coverage::Aspect;
 use crate::digest;
 use crate::error::{Error, Result};
@@ -83,9 +84,17 @@ impl Scheme {
                 let templates: Vec<&Template> = fields.iter().flat_map(|field| field.grammar.templates()).collect();
                 let claims = base.claims(&templates, key_id, created, nonce)?;
                 let rendered = base.render(request, &claims)?;
-                rendered.check_framing(body)?;
+                let canonical = match base.body_form().filter(|_| !body.is_empty()) {
+                    Some(form) => Some(check_json_fields(request.fields).and_then(|()| read_json(body, form))?),
+                    None => None,
+                };
+                let content = match &canonical {
+                    Some(canonical) => Content::canonical(body, canonical),
+                    None => Content::received(body),
+                };
+                rendered.check_framing(content)?;
                 let mut octets = Vec::new();
-                rendered.write(body, &mut octets);
+                rendered.write(content, &mut octets);
                 let signature = key.sign(self.hash, &octets);
                 let mut written = Vec::new();
                 let mut again = Claims::default();
@@ -124,7 +133,7 @@ impl Scheme {
                 let input = SignatureInput::new(components, policy, &claims);
                 let base = input.signature_base(&Request { fields, ..*request })?;
                 let mut octets = Vec::new();
-                base.write(&[], &mut octets);
+                base.write(Content::received(b""), &mut octets);
                 written.extend(input.write(&key.sign(self.hash, &octets)));
                 Ok(Signed { base: octets, fields: written })
             }

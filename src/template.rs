@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 use crate::claims::{CLAIMS, ClaimName, Claims, Time};
+use crate::content::Content;
 use crate::error::{Code, Error, Result};
+use crate::json::Form;
 use crate::mac::{Hash, Signature, Sink};
 use crate::request::{Component, FieldName, Request};
 use crate::transform::{Transform, transformed};
@@ -71,22 +73,21 @@ impl SignatureBase {
         Self { octets, bodies: Vec::new() }
     }
 
-    /// Writes the base, with `body` where it belongs.
-    pub fn write(&self, body: &[u8], sink: &mut impl Sink) {
+    /// Writes the base, with the body where it belongs.
+    pub fn write(&self, body: Content<'_>, sink: &mut impl Sink) {
         let mut from = 0;
         for place in &self.bodies {
             sink.put(&self.octets[from..place.at]);
-            sink.put(&transformed(Cow::Borrowed(body), &place.transforms));
+            body.write(&place.transforms, sink);
             from = place.at;
         }
         sink.put(&self.octets[from..]);
     }
 
     /// Refuses a body that would end its part early.
-    pub fn check_framing(&self, body: &[u8]) -> Result<()> {
-        self.bodies
-            .iter()
-            .try_for_each(|place| framed(&transformed(Cow::Borrowed(body), &place.transforms), &place.end))
+    pub fn check_framing(&self, body: Content<'_>) -> Result<()> {
+        let ended = self.bodies.iter().filter(|place| !place.end.is_empty());
+        ended.into_iter().try_for_each(|place| framed(&transformed(body.octets(), &place.transforms), &place.end))
     }
 }
 
@@ -129,6 +130,7 @@ impl Template {
                     Transform::Milliseconds => false,
                     Transform::Sorted => hole.source == Source::Component(Component::Query) && nth == 0,
                     Transform::Canonical => hole.source == Source::Component(Component::Path) && nth == 0,
+                    Transform::Json(_) => hole.source == Source::Body && nth == 0,
                     _ => true,
                 };
             }
@@ -136,6 +138,13 @@ impl Template {
                 return Err(Error::configuration(format!("this part cannot stand in a base: {text:?}")));
             }
         }
+        let mut forms = template.body_forms();
+        if let Some(first) = forms.next()
+            && forms.any(|form| form != first)
+        {
+            return Err(Error::configuration("the body in two forms: the application can be handed only one"));
+        }
+        drop(forms);
         Ok(template)
     }
 
@@ -165,6 +174,19 @@ impl Template {
         self.parts.iter().filter_map(|part| match part {
             Part::Hole(hole) => Some(hole),
             Part::Literal(_) => None,
+        })
+    }
+
+    /// The canonical form in which the body is signed, if it is not signed as received.
+    #[must_use]
+    pub fn body_form(&self) -> Option<Form> {
+        self.body_forms().next().flatten()
+    }
+
+    fn body_forms(&self) -> impl Iterator<Item = Option<Form>> {
+        self.holes().filter(|hole| hole.source == Source::Body).map(|hole| match hole.transforms.first() {
+            Some(Transform::Json(form)) => Some(*form),
+            _ => None,
         })
     }
 
@@ -261,11 +283,10 @@ impl Template {
                 _ => b"",
             };
             if hole.source == Source::Body {
-                base.bodies.push(BodyPlace {
-                    at: base.octets.len(),
-                    transforms: hole.transforms.clone(),
-                    end: end.to_vec(),
-                });
+                // The canonical form is made once, before the base is written.
+                let form = |transform: &&Transform| matches!(transform, Transform::Json(_));
+                let transforms = hole.transforms.iter().skip_while(form).copied().collect();
+                base.bodies.push(BodyPlace { at: base.octets.len(), transforms, end: end.to_vec() });
                 continue;
             }
             let value = hole.value(request, claims)?;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
 use sha2::{Digest, Sha256, Sha512};
 
+use crate::json::Form;
 use crate::target::sorted_query;
 
 /// One step from a value to signed octets.
@@ -28,9 +29,11 @@ pub enum Transform {
     Lower,
     /// The canonical path.
     Canonical,
+    /// The canonical JSON of a body.
+    Json(Form),
 }
 
-const TRANSFORMS: [(&str, Transform); 9] = [
+const TRANSFORMS: [(&str, Transform); 12] = [
     ("hex", Transform::Hex),
     ("base64", Transform::Base64),
     ("base64url", Transform::Base64Url),
@@ -40,6 +43,9 @@ const TRANSFORMS: [(&str, Transform); 9] = [
     ("sorted", Transform::Sorted),
     ("lower", Transform::Lower),
     ("canonical", Transform::Canonical),
+    ("jcs", Transform::Json(Form::Jcs)),
+    ("pyjson", Transform::Json(Form::Pyjson)),
+    ("pyjson-utf8", Transform::Json(Form::PyjsonUtf8)),
 ];
 
 impl Transform {
@@ -64,7 +70,7 @@ impl Transform {
     /// Whether two values can give the same.
     #[must_use]
     pub fn is_lossy(self) -> bool {
-        matches!(self, Self::Sorted | Self::Lower | Self::Canonical)
+        matches!(self, Self::Sorted | Self::Lower | Self::Canonical | Self::Json(_))
     }
 
     /// Octets that the text stands for, decoded strictly into `octets`; None where this is no encoding or it is not one.
@@ -90,7 +96,7 @@ pub fn transformed<'a>(value: Cow<'a, [u8]>, transforms: &[Transform]) -> Cow<'a
         Transform::Sha512 => Cow::Owned(Sha512::digest(&value).to_vec()),
         Transform::Lower => Cow::Owned(value.to_ascii_lowercase()),
         Transform::Sorted => Cow::Owned(sorted_query(&value)),
-        // A time keeps the text it was received in, and the path is canonical from the start.
-        Transform::Milliseconds | Transform::Canonical => value,
+        // A time keeps the text it was received in; the path and the body are canonical from the start.
+        Transform::Milliseconds | Transform::Canonical | Transform::Json(_) => value,
     })
 }

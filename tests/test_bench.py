@@ -64,6 +64,68 @@ def test_whole_requests_and_the_store_are_compared(rows: list[dict[str, Any]]) -
     } == names(rows, "replay store")
 
 
+DOCUMENTS = {
+    *("webhook, 390 B", "push event, 7 KB", "nested, 1 MB", "numbers, 1 MB", "unicode, 1 MB"),
+    *("unicode in escapes, 1 MB", "orders, indented, 100 KB", "JSON Schema draft 7, indented, 5 KB", "emoji, 530 KB"),
+    *("ISO 3166-2, indented, 500 KB", "ISO 4217, canonical, 10 KB"),
+}
+HOSTILE = {
+    "127 unsorted levels around a string",
+    "127 unsorted levels, padded at each",
+    "127 unsorted levels, again and again",
+    "names, shuffled",
+    "names with 100 octets in common, shuffled",
+    "names in escapes, shuffled",
+    "names of two planes, shuffled",
+    "small unsorted objects",
+    "empty objects and arrays",
+    "deep arrays",
+    "zeros",
+    "short escapes",
+    "escapes of any plane",
+    "doubles of 17 digits",
+    "numbers of 800 digits",
+    "blanks",
+    "250 unsorted levels: refused",
+    "a name twice, first and last: refused",
+}
+
+
+@pytest.mark.parametrize(
+    ("section", "exact", "sorted_only"),
+    [
+        ("text to RFC 8785", "json.loads + rfc8785", "orjson.loads + sorted dumps"),
+        ("objects to RFC 8785", "rfc8785", "orjson sorted dumps"),
+    ],
+)
+def test_canonical_json_is_compared_on_every_document(
+    rows: list[dict[str, Any]], section: str, exact: str, sorted_only: str
+) -> None:
+    expected = {(document, peer) for document in DOCUMENTS for peer in (exact, sorted_only)}
+    assert expected | {("geometric mean", exact)} == names(rows, section)
+
+
+def test_hostile_documents_are_compared_with_a_round_trip(rows: list[dict[str, Any]]) -> None:
+    assert {(shape, "orjson.loads + sorted dumps") for shape in HOSTILE} == names(rows, "hostile 1 MiB documents")
+
+
+def test_the_cost_of_canonical_json_is_shown_by_size(rows: list[dict[str, Any]]) -> None:
+    expected = {
+        (f"{shape}, {size} MB", f"{shape}, 1 MB") for shape in ("nested", "names, shuffled") for size in (1, 10)
+    }
+    assert expected == names(rows, "canonical JSON from text, time per MB by size")
+
+
+def test_the_memory_of_a_verdict_is_shown(rows: list[dict[str, Any]]) -> None:
+    shapes = {"nested", "numbers", "unicode", "unicode in escapes", "orders, indented"}
+    hostile = {"127 unsorted levels, padded at each", "127 unsorted levels, again and again", "names, shuffled"}
+    hostile |= {"small unsorted objects", "deep arrays", "zeros", "short escapes", "doubles of 17 digits"}
+    over_body = {"Key.verify", "schemes.body"} | {f"text to verdict: {shape}" for shape in shapes | hostile}
+    over_dict = {f"objects to verdict: {shape}" for shape in shapes | {"names, shuffled"}}
+    expected = {(name, "the body") for name in over_body} | {(name, "the largest dict + 8 KiB") for name in over_dict}
+    assert expected == names(rows, "peak memory of a verdict, besides what is given")
+
+
 @pytest.mark.parametrize("framework", ["a Django", "a Flask", "a bare ASGI", "a FastAPI"])
 def test_every_framework_shows_what_is_added(rows: list[dict[str, Any]], framework: str) -> None:
     cases = ["copied snippet", "sealgate, schemes.body", "sealgate, RFC 9421 and memory replay"]

@@ -5,12 +5,23 @@ verified = verifier.verify(request)      # Verified, or raises Rejected or Unava
 """
 
 from sealgate import schemes
-from sealgate._native import Key, KeyRing, Members, Request, Scheme, Verified, __version__
-from sealgate.exceptions import ConfigurationError, Rejected, SealgateError, Unavailable
+from sealgate._native import (
+    Key,
+    KeyRing,
+    Members,
+    Request,
+    Scheme,
+    Verified,
+    __version__,
+    canonicalize,
+    canonicalize_json,
+)
+from sealgate.exceptions import CanonicalizationError, ConfigurationError, Rejected, SealgateError, Unavailable
 from sealgate.signer import Signer
 from sealgate.verifier import Verifier
 
 __all__ = [
+    "CanonicalizationError",
     "ConfigurationError",
     "Key",
     "KeyRing",
@@ -24,5 +35,7 @@ __all__ = [
     "Verified",
     "Verifier",
     "__version__",
+    "canonicalize",
+    "canonicalize_json",
     "schemes",
 ]

@@ -3,9 +3,34 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
-__all__ = ["Claim", "Key", "KeyRing", "Members", "Origins", "ReplaySet", "Request", "Scheme", "Verified", "__version__"]
+__all__ = [
+    *("Claim", "Key", "KeyRing", "Members", "Origins", "ReplaySet", "Request", "Scheme", "Verified"),
+    *("__version__", "canonicalize", "canonicalize_json"),
+]
 
 __version__: str
+
+def canonicalize(value: Any, *, round_integers: bool = False, limit: int = 268435456) -> bytes:
+    """The canonical form of a value (RFC 8785): UTF-8, names in UTF-16 order, ECMAScript's numbers, no white space.
+
+    `value`: dict with str names, list, tuple, str, int, float, bool and None, at most 128 levels deep; a subclass as
+    `json.dumps` takes it. `limit`: octets written. An integer that its double does not give back digit by digit is
+    refused, or with `round_integers` rounded as ECMAScript does. Raises `CanonicalizationError`, whose `index` counts
+    the canonical octets before the culprit.
+    """
+
+def canonicalize_json(
+    text: bytes | str, *, form: str = "jcs", round_integers: bool = False, limit: int = 268435456
+) -> bytes:
+    """The canonical form of a JSON text (RFC 8259), read in one pass.
+
+    `form`: `jcs` (RFC 8785); `pyjson`, what `json.dumps(value, sort_keys=True, separators=(",", ":"))` gives; or
+    `pyjson-utf8`, the same with `ensure_ascii=False`. `limit`: octets of text, 256 MiB at most; depth: 128 levels.
+    A number with a fraction or an exponent follows its double (RFC 8785, 3.2.2.3): a reader that keeps all digits, such
+    as Decimal, must read the canonical form, not the text. Raises `CanonicalizationError`, whose `index` is the offset
+    in `text`: duplicate names, numbers beyond the doubles, integers that a double does not hold (in `jcs`, unless
+    `round_integers`), lone surrogates, what is not UTF-8, a byte order mark, text after the value.
+    """
 
 @final
 class Key:
@@ -19,6 +44,10 @@ class Key:
         """The signature octets of `message`."""
     def verify(self, message: bytes, signature: bytes | str, hash: str = "sha256") -> None:
         """Returns if `signature` (octets, or lower-case hex as str) is right; raises `InvalidSignature` if not."""
+    def sign_json(self, value: Any, hash: str = "sha256") -> bytes:
+        """The signature octets of `canonicalize(value)`, which is not kept anywhere: 8 KiB of it at a time."""
+    def verify_json(self, value: Any, signature: bytes | str, hash: str = "sha256") -> None:
+        """As `verify`, for the octets of `canonicalize(value)`; raises `CanonicalizationError` where it has none."""
 
 @final
 class KeyRing:
@@ -97,7 +126,8 @@ class Verified:
     @property
     def message_id(self) -> str | None: ...
     @property
-    def body(self) -> bytes: ...
+    def body(self) -> bytes:
+        """What was proven, and so what to read: the body, or its canonical form where that is what is signed."""
 
 @final
 class Claim:

@@ -95,6 +95,7 @@ class SignatureMiddleware:
             return
         # In the scope itself, not in a copy: what stands outside reads there what the router writes.
         scope[_KEY] = Passed(scope, verifiers, verified)
+        _declare_length(scope["headers"], len(verified.body))
         await self._app(scope, _replay(verified.body, receive) if kind == "http" else receive, send)
 
 
@@ -285,6 +286,13 @@ def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     if chunked or len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > 18:
         raise BodyUnreadable("the length of the body is ambiguous")
     return int(lengths[0])
+
+
+def _declare_length(headers: list[tuple[bytes, bytes]], size: int) -> None:
+    """What is handed on may be the canonical form of what came, and of another length."""
+    for at, (name, value) in enumerate(headers):
+        if len(name) == 14 and name.lower() == b"content-length" and value != (length := str(size).encode()):
+            headers[at] = (name, length)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -79,7 +79,8 @@ class Gate:
             verifiers = verifiers_for(rule, self.verifier, request.method)
             if verifiers:
                 read = _Body(request, verifiers, self._app.config["MAX_CONTENT_LENGTH"])
-                context.verified = verify_any(verifiers, Request.from_wsgi(environ), read)
+                context.verified = verified = verify_any(verifiers, Request.from_wsgi(environ), read)
+                replace_body(environ, verified.body)
         except (Rejected, Unavailable) as error:
             told = answer(error, request.method, request.path)
             return self._app.response_class(told.body, status=told.status, headers=list(told.headers))
@@ -114,9 +115,7 @@ class _Body:
             # The view would see what was read then: a parsed form, say, while an empty rest is what was proven.
             _log.error("the body was read before sealgate's hook, by a url_value_preprocessor or a signal")
             raise BodyUnreadable("the body has been consumed")
-        body = read_body(self._request.environ, int(self._limit), self._timeout)
-        replace_body(self._request.environ, body)
-        return body
+        return read_body(self._request.environ, int(self._limit), self._timeout)
 
 
 def _rule(view: Any) -> Rule | None:

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sealgate._native import Members, Scheme
+from sealgate.exceptions import ConfigurationError
 
-__all__ = ["GITHUB", "RFC9421", "SLACK", "STRIPE", "body", "by_name", "canonical_request"]
+__all__ = ["GITHUB", "RFC9421", "SLACK", "STRIPE", "body", "by_name", "canonical_json", "canonical_request"]
+
+_JSON_FORMS = ("jcs", "pyjson", "pyjson-utf8")
 
 
 def body(header: str = "X-Signature", *, hash: str = "sha256") -> Scheme:
@@ -23,6 +26,28 @@ def body(header: str = "X-Signature", *, hash: str = "sha256") -> Scheme:
         fields={header: "{signature:hex}"},
         hash=hash,
         accept_weaknesses={"no-time", "method-not-covered", "target-not-covered", "query-not-covered", "audience"},
+    )
+
+
+def canonical_json(header: str = "X-Signature", *, form: str = "jcs", hash: str = "sha256") -> Scheme:
+    """Lower-case hex HMAC of the body's canonical JSON in `header`, however the client laid its JSON out.
+
+    `form`: `jcs` (RFC 8785); `pyjson`, for clients that sign `json.dumps(value, sort_keys=True, separators=(",", ":"))`
+    or `pyjson-utf8`, with `ensure_ascii=False`. The application is handed the canonical octets, not the received ones.
+    The Content-Type must be that of JSON, without a charset but utf-8, and without a Content-Encoding. As `body`, it
+    covers nothing but the body. Prefer `RFC9421`.
+    """
+    if form not in _JSON_FORMS:
+        raise ConfigurationError(f"form: expected one of {', '.join(_JSON_FORMS)}")
+    return Scheme(
+        "canonical-json" if form == "jcs" else f"canonical-json-{form}",
+        base=f"{{body:{form}}}",
+        fields={header: "{signature:hex}"},
+        hash=hash,
+        accept_weaknesses={
+            *("no-time", "method-not-covered", "target-not-covered", "query-not-covered", "audience"),
+            "lossy-transform",
+        },
     )
 
 
@@ -67,4 +92,5 @@ STRIPE = _provider(
 def by_name() -> dict[str, Scheme]:
     """Every preset, and every constructor with its default field, by the scheme's own name."""
     presets = [value for value in globals().values() if isinstance(value, Scheme)]
-    return {scheme.name: scheme for scheme in (*presets, body(), canonical_request())}
+    forms = [canonical_json(form=form) for form in _JSON_FORMS]
+    return {scheme.name: scheme for scheme in (*presets, body(), *forms, canonical_request())}

@@ -8,7 +8,9 @@ use zeroize::Zeroizing;
 
 use super::detached;
 use super::request::text;
+use super::values::write_value;
 use crate::error::{Code, Error};
+use crate::json::Options;
 use crate::jwk::Jwk;
 use crate::mac::{self, Hash, Signature};
 
@@ -44,23 +46,44 @@ impl Key {
     #[pyo3(signature = (message, signature, hash = "sha256"))]
     fn verify(&self, py: Python<'_>, message: &[u8], signature: &Bound<'_, PyAny>, hash: &str) -> PyResult<()> {
         let hash = Hash::parse(hash)?;
-        let given = if let Ok(text) = signature.cast::<PyString>() {
-            let mut octets = [0; 64];
-            let text = text.to_str().unwrap_or_default();
-            base16ct::lower::decode(text, &mut octets).ok().and_then(|octets| Signature::received(octets, hash))
-        } else {
-            Signature::received(signature.cast::<PyBytes>()?.as_bytes(), hash)
-        };
-        let Some(given) = given else {
-            return Err(Error::new(Code::InvalidSignature, "the signature does not have this hash's form").into());
-        };
+        let given = received(signature, hash)?;
         Ok(detached(py, message.len(), || self.0.verify(hash, message, &given))?)
+    }
+
+    /// The signature octets of the canonical form of `value`, which is written nowhere but into the MAC.
+    #[pyo3(signature = (value, hash = "sha256"))]
+    fn sign_json<'py>(&self, value: &Bound<'py, PyAny>, hash: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let mut mac = self.0.mac(Hash::parse(hash)?);
+        write_value(value, Options::default(), &mut mac)?;
+        Ok(PyBytes::new(value.py(), mac.finish().octets()))
+    }
+
+    /// Returns if `signature` is right for the canonical form of `value`; raises `InvalidSignature` if not.
+    #[pyo3(signature = (value, signature, hash = "sha256"))]
+    fn verify_json(&self, value: &Bound<'_, PyAny>, signature: &Bound<'_, PyAny>, hash: &str) -> PyResult<()> {
+        let hash = Hash::parse(hash)?;
+        let given = received(signature, hash)?;
+        let mut mac = self.0.mac(hash);
+        write_value(value, Options::default(), &mut mac)?;
+        Ok(mac.verify(&given)?)
     }
 
     #[allow(clippy::unused_self)] // Python calls it on an object
     fn __repr__(&self) -> &'static str {
         "<Key>"
     }
+}
+
+/// A signature as octets, or as lower-case hex in a str.
+fn received(signature: &Bound<'_, PyAny>, hash: Hash) -> PyResult<Signature> {
+    let given = if let Ok(text) = signature.cast::<PyString>() {
+        let mut octets = [0; 64];
+        let text = text.to_str().unwrap_or_default();
+        base16ct::lower::decode(text, &mut octets).ok().and_then(|octets| Signature::received(octets, hash))
+    } else {
+        Signature::received(signature.cast::<PyBytes>()?.as_bytes(), hash)
+    };
+    given.ok_or_else(|| Error::new(Code::InvalidSignature, "the signature does not have this hash's form").into())
 }
 
 /// Keys by key id, or one anonymous key.

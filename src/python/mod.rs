@@ -1,8 +1,10 @@
 //! The Python face: the only folder that knows Python. It converts, calls the core, and raises.
 
+mod json;
 mod keys;
 mod request;
 mod scheme;
+mod values;
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -29,6 +31,8 @@ impl From<Error> for PyErr {
             Code::Expired => "Expired",
             Code::TargetAmbiguous => "TargetAmbiguous",
             Code::BodyTooLarge => "BodyTooLarge",
+            Code::Canonicalization => "CanonicalizationError",
+            Code::BodyMalformed => "BodyMalformed",
             Code::StoreFull => "Unavailable",
         };
         Python::attach(|py| {
@@ -41,9 +45,9 @@ impl From<Error> for PyErr {
                 Ok(Err(other)) => return other.into(),
                 Err(other) => return other,
             };
-            let is_rejected = !matches!(error.code, Code::Configuration | Code::StoreFull);
+            let has_index = !matches!(error.code, Code::Configuration | Code::StoreFull);
             let message = error.to_string();
-            if is_rejected { PyErr::from_type(class, (message, error.index)) } else { PyErr::from_type(class, message) }
+            if has_index { PyErr::from_type(class, (message, error.index)) } else { PyErr::from_type(class, message) }
         })
     }
 }
@@ -84,8 +88,8 @@ fn detached<T: Send>(py: Python<'_>, size: usize, call: impl FnOnce() -> T + Sen
 mod _native {
     #[pymodule_export]
     use super::{
-        ReplaySet, keys::Key, keys::KeyRing, request::Origins, request::Request, scheme::Claim, scheme::Members,
-        scheme::Scheme, scheme::Verified,
+        ReplaySet, json::canonicalize, json::canonicalize_json, keys::Key, keys::KeyRing, request::Origins,
+        request::Request, scheme::Claim, scheme::Members, scheme::Scheme, scheme::Verified,
     };
 
     #[pymodule_init]

@@ -9,12 +9,15 @@ use pyo3::types::{PyBytes, PyFrozenSet, PyMapping, PyTuple};
 use zeroize::Zeroizing;
 
 use super::detached;
+use super::json::bytes_of;
 use super::keys::{Key, KeyRing};
 use super::request::{Origins, Request};
 use crate::claims::Claims;
+use crate::content::Content;
 use crate::coverage::Aspect;
 use crate::error::{Code, Error};
 use crate::grammar::Grammar;
+use crate::json::Canonical;
 use crate::mac::{self, Hash};
 use crate::scheme::{self as schemes, Terms};
 use crate::sign::{Signed, ToSign};
@@ -107,6 +110,8 @@ impl Verified {
 pub(super) struct Claim {
     scheme: Py<Scheme>,
     read: schemes::Claim,
+    /// The body and its canonical form, where that is what is signed.
+    canonical: OnceLock<(Py<PyBytes>, Canonical)>,
     /// Whose key it was, by the ring's id, once that is proven.
     signer: OnceLock<Option<String>>,
 }
@@ -122,17 +127,23 @@ impl Claim {
     fn replay_key<'py>(&self, py: Python<'py>, body: &[u8]) -> PyResult<Option<(Bound<'py, PyBytes>, i64)>> {
         let key_id = self.signer.get().ok_or_else(not_authenticated)?;
         let scheme = &self.scheme.get().scheme;
-        let replay = detached(py, body.len(), || scheme.replay_key(&self.read, key_id.as_deref(), body));
+        let content = self.content(py, body);
+        let replay = detached(py, body.len(), || scheme.replay_key(&self.read, key_id.as_deref(), content));
         Ok(replay.map(|(key, expires)| (PyBytes::new(py, &key), expires)))
     }
 
     /// Checks the signature against every candidate key; `body` only where `Scheme.signs_body`.
-    fn authenticate(&self, py: Python<'_>, keys: &KeyRing, body: Option<&[u8]>) -> PyResult<()> {
-        let body = body.unwrap_or_default();
+    fn authenticate(&self, py: Python<'_>, keys: &KeyRing, body: Option<&Bound<'_, PyBytes>>) -> PyResult<()> {
         let scheme = &self.scheme.get().scheme;
-        let signer = detached(py, body.len(), || scheme.authenticate(&self.read, &keys.0, body))?;
+        let octets = body.map(PyBytesMethods::as_bytes).unwrap_or_default();
+        let canonical = detached(py, octets.len(), || scheme.read_body(&self.read, octets))?;
+        if let (Some(canonical), Some(body)) = (canonical, body) {
+            self.canonical.set((body.clone().unbind(), canonical)).map_err(|_| authenticated_once())?;
+        }
+        let content = self.content(py, octets);
+        let signer = detached(py, octets.len(), || scheme.authenticate(&self.read, &keys.0, content))?;
         let key_id = keys.0.key_id(signer).map(str::to_owned);
-        self.signer.set(key_id).map_err(|_| PyRuntimeError::new_err("a claim is authenticated once"))
+        self.signer.set(key_id).map_err(|_| authenticated_once())
     }
 
     /// Checks the digest, the coverage, and the window again.
@@ -144,11 +155,34 @@ impl Claim {
         let octets = body.as_bytes();
         let scheme = &claim.scheme.get().scheme;
         detached(slf.py(), octets.len(), || scheme.conclude(&claim.read, octets, milliseconds(now)))?;
-        Ok(Verified { claim: slf.clone().unbind(), body: body.clone().unbind() })
+        Ok(Verified { claim: slf.clone().unbind(), body: claim.proven(body)?.unbind() })
     }
 
     fn __repr__(&self) -> String {
         format!("<Claim {}>", self.scheme.get().scheme.name())
+    }
+}
+
+impl Claim {
+    /// What is signed of `body`, the body that was authenticated.
+    fn content<'a>(&'a self, py: Python<'a>, body: &'a [u8]) -> Content<'a> {
+        match self.canonical.get() {
+            Some((read, canonical)) => Content::canonical(read.as_bytes(py), canonical),
+            None => Content::received(body),
+        }
+    }
+
+    /// The very octets that were proven: `body`, or its canonical form.
+    fn proven<'py>(&self, body: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyBytes>> {
+        let other_body = || PyRuntimeError::new_err("not the body that was authenticated");
+        match self.canonical.get() {
+            Some((read, _)) if !read.is(body) => Err(other_body()),
+            Some((_, canonical)) if !canonical.is_whole(body.as_bytes()) => {
+                bytes_of(body.py(), canonical, body.as_bytes())
+            }
+            None if self.scheme.get().scheme.body_form().is_some() && !body.as_bytes().is_empty() => Err(other_body()),
+            _ => Ok(body.clone()),
+        }
     }
 }
 
@@ -275,7 +309,7 @@ impl Scheme {
                 terms,
             )
         })?;
-        Ok(Claim { scheme: slf.clone().unbind(), read: claim, signer: OnceLock::new() })
+        Ok(Claim { scheme: slf.clone().unbind(), read: claim, canonical: OnceLock::new(), signer: OnceLock::new() })
     }
 
     /// The header fields to add.
@@ -334,6 +368,10 @@ impl Scheme {
 
 fn not_authenticated() -> PyErr {
     PyRuntimeError::new_err("the claim has not been authenticated")
+}
+
+fn authenticated_once() -> PyErr {
+    PyRuntimeError::new_err("a claim is authenticated once")
 }
 
 fn checked_age(max_age: Option<i64>) -> Result<Option<i64>, Error> {

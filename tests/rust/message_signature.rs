@@ -1,4 +1,5 @@
 use _native::claims::Claims;
+use _native::content::Content;
 use _native::error::Code;
 use _native::message_signature::{Covered, Policy, SignatureInput};
 use _native::request::{FieldPairs, Request};
@@ -29,7 +30,7 @@ fn the_base_has_the_form_of_the_standard() {
     let origin = Origin::parse("https://example.com").expect("an origin");
     let request = Request { method: b"POST", target: &target, fields: &fields, origin: Some(&origin) };
     let mut base = Vec::new();
-    input.signature_base(&request).expect("a base").write(&[], &mut base);
+    input.signature_base(&request).expect("a base").write(Content::received(b""), &mut base);
     let expected = format!(
         "\"date\": Tue, 20 Apr 2021 02:07:55 GMT\n\"@authority\": example.com\n\"content-type\": application/json\n\
          \"@signature-params\": (\"date\" \"@authority\" \"content-type\"){PARAMS}"
@@ -44,7 +45,7 @@ fn the_parameters_keep_their_order_and_take_their_one_form() {
     let target = Target::parse(b"/p?q").expect("a target");
     let request = Request { method: b"GET", target: &target, fields: &FieldPairs::default(), origin: None };
     let mut base = Vec::new();
-    input.signature_base(&request).expect("a base").write(&[], &mut base);
+    input.signature_base(&request).expect("a base").write(Content::received(b""), &mut base);
     let expected = "\"@method\": GET\n\"@path\": /p\n\"@signature-params\": (\"@method\" \"@path\")\
                     ;nonce=\"0123456789\\\"\\\\abcde\";keyid=\"k\";created=7;expires=9;alg=\"hmac-sha256\"";
     assert_eq!(expected, String::from_utf8(base).expect("ASCII"));

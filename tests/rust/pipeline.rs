@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use _native::content::Content;
 use _native::error::{Code, Error};
 use _native::mac::{Hash, KeyRing};
 use _native::request::FieldPairs;
@@ -56,7 +57,7 @@ fn verdict(message: &Message, ring: &KeyRing, now: i64) -> Result<Vec<String>, E
     let terms = Terms { now: now * 1000, max_age: 300, body_limit: 1 << 20 };
     let target = target.as_ref().map_err(Clone::clone);
     let claim = scheme.claim(&message.method, target, &fields, &[origin()], None, terms)?;
-    scheme.authenticate(&claim, ring, &[])?;
+    scheme.authenticate(&claim, ring, Content::received(b""))?;
     scheme.conclude(&claim, &message.body, now * 1000)?;
     Ok(scheme.covered(&claim).into_iter().map(str::to_owned).collect())
 }

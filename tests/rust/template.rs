@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use _native::claims::Claims;
+use _native::content::Content;
 use _native::error::Code;
 use _native::grammar::Grammar;
 use _native::mac::{Hash, Signature};
@@ -125,9 +126,9 @@ fn base(template: &Template, method: &str, target: &str, fields: &[(&str, &str)]
     let target = Target::parse(target.as_bytes()).ok()?;
     let request = Request { method: method.as_bytes(), target: &target, fields: &pairs, origin: None };
     let base = template.render(&request, &Claims::default()).ok()?;
-    base.check_framing(body).ok()?;
+    base.check_framing(Content::received(body)).ok()?;
     let mut octets = Vec::new();
-    base.write(body, &mut octets);
+    base.write(Content::received(body), &mut octets);
     Some(octets)
 }
 

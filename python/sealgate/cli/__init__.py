@@ -1,8 +1,9 @@
-"""The command line: make a key, sign or verify one HTTP message, list the schemes, run the demo."""
+"""The command line: make a key, canonicalize JSON, sign or verify one message, list the schemes, run the demo."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import secrets
 import sys
@@ -10,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any, TypeVar
 
 import click
 
-from sealgate import Key, KeyRing, Scheme, Signer, Verifier, __version__, schemes
+from sealgate import Key, KeyRing, Scheme, Signer, Verifier, __version__, canonicalize_json, schemes
 from sealgate.cli.message import Message
-from sealgate.exceptions import ConfigurationError, Rejected, SealgateError
+from sealgate.exceptions import CanonicalizationError, ConfigurationError, Rejected, SealgateError
 from sealgate.keys import from_environment
 
 __all__ = ["cli", "main"]
@@ -26,6 +28,9 @@ _JWK_HASHES = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 _WITH_HEADER: dict[str, Callable[[str], Scheme]] = {
     "body": schemes.body,
     "canonical-request": schemes.canonical_request,
+    "canonical-json": schemes.canonical_json,
+    "canonical-json-pyjson": partial(schemes.canonical_json, form="pyjson"),
+    "canonical-json-pyjson-utf8": partial(schemes.canonical_json, form="pyjson-utf8"),
 }
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -85,6 +90,32 @@ def keygen(key_id: str | None, form: str) -> None:
     octets = base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
     jwk = {"kty": "oct", "kid": secrets.token_hex(8) if key_id is None else key_id, "alg": "HS256", "k": octets}
     click.echo(json.dumps(jwk, indent=2 if form == "text" else None))
+
+
+@cli.command()
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--form", "canonical_form", type=click.Choice(["jcs", "pyjson", "pyjson-utf8"]), default="jcs")
+@click.option("--round-integers", is_flag=True, help="Round integers that a double does not hold, as ECMAScript does.")
+@_format
+def canonicalize(file: IO[bytes], canonical_form: str, round_integers: bool, form: str) -> None:
+    """Print the canonical form of the JSON text in FILE (standard input by default): RFC 8785, and no line feed.
+
+    Exit 1 and the reason where it has none. `pyjson` is json.dumps(value, sort_keys=True, separators=(",", ":")), and
+    `pyjson-utf8` the same with ensure_ascii=False. With --format json: also its size and digest.
+    """
+    try:
+        canonical = canonicalize_json(file.read(), form=canonical_form, round_integers=round_integers)
+    except CanonicalizationError as error:
+        if form == "json":
+            click.echo(json.dumps({"error": str(error), "index": error.index}, indent=2))
+        else:
+            click.echo(f"sealgate: {error}", err=True)
+        sys.exit(1)
+    if form == "json":
+        digest = hashlib.sha256(canonical).hexdigest()
+        click.echo(json.dumps({"canonical": canonical.decode(), "size": len(canonical), "sha256": digest}, indent=2))
+    else:
+        click.echo(canonical, nl=False)
 
 
 @cli.command()

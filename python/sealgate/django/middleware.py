@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -77,7 +78,7 @@ class SignatureMiddleware:
         try:
             verifiers = _choose(request)
             if verifiers:
-                request.verified = verify_any(verifiers, _received(request), partial(_read_body, request))
+                _accept(request, verify_any(verifiers, _received(request), partial(_read_body, request)))
         except (Rejected, Unavailable) as error:
             return _refuse(error, request)
         return self.get_response(request)
@@ -86,7 +87,7 @@ class SignatureMiddleware:
         try:
             verifiers = _choose(request)
             if verifiers:
-                request.verified = await averify_any(verifiers, _received(request), partial(_read_body, request))
+                _accept(request, await averify_any(verifiers, _received(request), partial(_read_body, request)))
         except (Rejected, Unavailable) as error:
             return _refuse(error, request)
         return await self.get_response(request)
@@ -170,6 +171,16 @@ def _read_body(request: HttpRequest, _limit: int) -> bytes:
         # Servers hand over what came before the connection broke as if it were the body.
         raise BodyUnreadable("the body is not as long as its Content-Length")
     return body
+
+
+def _accept(request: _Gated, verified: Verified) -> None:
+    """Hands the view what was proven, which may be the canonical form of what came."""
+    request.verified = verified
+    if verified.body is not request.body:
+        # Where Django keeps what it has read, for `body`, forms, files and `read()` alike.
+        request._body = verified.body
+        request._stream = BytesIO(verified.body)
+        request.META["CONTENT_LENGTH"] = str(len(verified.body))
 
 
 def _refuse(error: Rejected | Unavailable, request: HttpRequest) -> HttpResponse:

@@ -1,0 +1,100 @@
+//! The body, as a scheme reads it: as it was received, or its canonical form.
+
+use std::borrow::Cow;
+
+use sha2::{Digest, Sha256, Sha512};
+
+use crate::error::{Code, Error, Result};
+use crate::json::{Canonical, Form, Options};
+use crate::mac::Sink;
+use crate::request::{CONTENT_ENCODING, CONTENT_TYPE, Fields};
+use crate::transform::{Transform, transformed};
+
+/// What is signed of a body, and what the application is handed.
+#[derive(Clone, Copy)]
+pub struct Content<'a> {
+    received: &'a [u8],
+    canonical: Option<&'a Canonical>,
+}
+
+impl<'a> Content<'a> {
+    /// The body as received.
+    #[must_use]
+    pub fn received(body: &'a [u8]) -> Self {
+        Self { received: body, canonical: None }
+    }
+
+    /// The canonical form of a body, which was read from it.
+    #[must_use]
+    pub fn canonical(body: &'a [u8], canonical: &'a Canonical) -> Self {
+        Self { received: body, canonical: Some(canonical) }
+    }
+
+    /// Its octets.
+    #[must_use]
+    pub fn octets(&self) -> Cow<'a, [u8]> {
+        self.canonical.map_or(Cow::Borrowed(self.received), |canonical| canonical.octets(self.received))
+    }
+
+    /// Writes what the transforms make of it, without a copy where they allow.
+    pub fn write(&self, transforms: &[Transform], sink: &mut impl Sink) {
+        match transforms {
+            [] => self.write_all(sink),
+            [Transform::Sha256, rest @ ..] => sink.put(&transformed(self.digest::<Sha256>(), rest)),
+            [Transform::Sha512, rest @ ..] => sink.put(&transformed(self.digest::<Sha512>(), rest)),
+            _ => sink.put(&transformed(self.octets(), transforms)),
+        }
+    }
+
+    fn digest<D: Digest + Sink>(&self) -> Cow<'static, [u8]> {
+        let mut digest = D::new();
+        self.write_all(&mut digest);
+        Cow::Owned(digest.finalize().to_vec())
+    }
+
+    fn write_all(&self, sink: &mut impl Sink) {
+        match self.canonical {
+            Some(canonical) => canonical.feed(self.received, sink),
+            None => sink.put(self.received),
+        }
+    }
+}
+
+/// The canonical form of a body that was received. What cannot be read is a refusal like any other.
+pub fn read_json(body: &[u8], form: Form) -> Result<Canonical> {
+    let options = Options { form, ..Options::default() };
+    Canonical::read(body, options).map_err(|error| Error { code: Code::BodyMalformed, ..error })
+}
+
+/// A body that is read as JSON says that it is JSON, and nothing that makes it another text to another reader: a
+/// coding, or a charset. RFC 8259, 11, knows no charset; `utf-8` changes nothing.
+pub fn check_json_fields(fields: &dyn Fields) -> Result<()> {
+    let refused = |message: &'static str| Err(Error::new(Code::BodyMalformed, message));
+    if fields.get(&CONTENT_ENCODING)?.is_some() {
+        return refused("a Content-Encoding, where the body is read as JSON");
+    }
+    match fields.get(&CONTENT_TYPE)? {
+        Some(value) if is_json(&value) => Ok(()),
+        _ => refused("the Content-Type is not that of JSON in UTF-8"),
+    }
+}
+
+/// RFC 9110, 8.3.1, with `application/json` or a structured suffix `+json` (RFC 6839, 3.1).
+fn is_json(value: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(value).to_ascii_lowercase();
+    let mut parts = text.split(';').map(|part| part.trim_matches([' ', '\t']));
+    let subtype = parts.next().and_then(|media_type| media_type.strip_prefix("application/")).unwrap_or_default();
+    let is_token = |text: &str| !text.is_empty() && text.bytes().all(crate::request::is_token);
+    let mut charsets = 0;
+    let are_harmless = parts.all(|parameter| {
+        if parameter.is_empty() {
+            return true;
+        }
+        let (name, value) = parameter.split_once('=').unwrap_or_default();
+        charsets += usize::from(name == "charset");
+        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+        // `charset*=` is another way to say it (RFC 2231, 4), for some readers.
+        is_token(name) && !name.contains('*') && is_token(value) && (name != "charset" || value == "utf-8")
+    });
+    is_token(subtype) && (subtype == "json" || subtype.ends_with("+json")) && are_harmless && charsets < 2
+}

@@ -1,0 +1,460 @@
+//! The one pass over a text (RFC 8259), and what it leaves: canonical pieces in the order of the text, and where to
+//! find the members of each object whose names were out of order.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use super::number::Token;
+use super::order::{Name, compare, prefix};
+use super::string::{Escaped, plain, unescaped};
+use super::{DEPTH, Form, LONGEST, Options, refused};
+use crate::error::Result;
+use crate::mac::Sink;
+
+/// The canonical form of a text that is kept elsewhere: what differs from that text, and the order of its members.
+pub struct Canonical {
+    /// The canonical pieces one after another; or where they stand in the text itself.
+    pieces: Pieces,
+    objects: Vec<Object>,
+    spans: Vec<Span>,
+}
+
+enum Pieces {
+    Within(Range<usize>),
+    Own(Vec<u8>),
+}
+
+/// An object that has to be put in order, or that holds one. Objects are kept in the order in which they begin.
+struct Object {
+    /// From its first member to its end; places are offsets in the pieces.
+    start: u32,
+    end: u32,
+    /// Its members, in order; none where they are in order as they stand.
+    spans: Range<u32>,
+    /// The first object after it.
+    next: u32,
+}
+
+/// A member of such an object.
+struct Span {
+    start: u32,
+    end: u32,
+    /// The first object that begins in it or after it.
+    object: u32,
+}
+
+/// A member of an object that is still open.
+struct Member {
+    /// Of its name, as two halves: an alignment of 8 would cost 4 octets a member.
+    prefix: [u32; 2],
+    /// Where in the text its name begins, how long it is, and in the highest bit whether it has escapes.
+    name: u32,
+    name_size: u32,
+    span: Span,
+}
+
+const ESCAPED: u32 = 1 << 31;
+
+impl Member {
+    #[inline]
+    fn order(&self, other: &Self, text: &[u8], form: Form) -> Ordering {
+        self.prefix.cmp(&other.prefix).then_with(|| compare(self.name(text), other.name(text), form))
+    }
+
+    fn name<'a>(&self, text: &'a [u8]) -> Name<'a> {
+        let (start, size) = (self.name as usize, (self.name_size & !ESCAPED) as usize);
+        Name { octets: &text[start..start + size], escaped: self.name_size & ESCAPED != 0 }
+    }
+}
+
+impl Canonical {
+    /// Reads a text; whatever is asked for later needs the same text again.
+    pub fn read(text: &[u8], options: Options) -> Result<Self> {
+        let limit = options.limit.min(LONGEST);
+        if text.len() > limit {
+            return Err(refused("the text is over the limit", limit));
+        }
+        if text.starts_with(b"\xEF\xBB\xBF") {
+            return Err(refused("a byte order mark", 0));
+        }
+        let utf8 = simdutf8::basic::from_utf8(text).map_err(|_| {
+            let error = std::str::from_utf8(text).err();
+            refused("not UTF-8", error.map_or(0, |error| error.valid_up_to()))
+        })?;
+        let start = blank(text);
+        let mut scan = Scan {
+            text,
+            utf8,
+            options,
+            at: start,
+            copied: start,
+            out: Vec::new(),
+            scratch: Vec::new(),
+            members: Vec::with_capacity(32),
+            objects: Vec::with_capacity(16),
+            spans: Vec::with_capacity(32),
+        };
+        scan.value(0)?;
+        let end = scan.at + blank(&text[scan.at..]);
+        if end != text.len() {
+            return Err(refused("text after the value", end));
+        }
+        Ok(scan.finished())
+    }
+
+    /// Octets of the canonical form.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match &self.pieces {
+            Pieces::Within(range) => range.len(),
+            Pieces::Own(octets) => octets.len(),
+        }
+    }
+
+    /// Whether the text is canonical as it stands.
+    #[must_use]
+    pub fn is_whole(&self, text: &[u8]) -> bool {
+        self.objects.is_empty() && matches!(&self.pieces, Pieces::Within(range) if range.len() == text.len())
+    }
+
+    /// Writes the canonical form of `text`, which is the text that was read.
+    pub fn write(&self, text: &[u8], sink: &mut impl Sink) {
+        let pieces = self.pieces(text);
+        self.write_ordered(pieces, 0..pieces.len(), 0, sink);
+    }
+
+    /// The same, for a sink that likes large pieces: a hash.
+    pub fn feed(&self, text: &[u8], sink: &mut impl Sink) {
+        if self.objects.is_empty() {
+            return sink.put(self.pieces(text));
+        }
+        let mut staged = Staged { sink, octets: [0; STAGE], size: 0 };
+        self.write(text, &mut staged);
+        staged.flush();
+    }
+
+    /// The canonical form of `text`, which is the text that was read.
+    #[must_use]
+    pub fn octets<'a>(&'a self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.objects.is_empty() {
+            return Cow::Borrowed(self.pieces(text));
+        }
+        let mut octets = Vec::with_capacity(self.size());
+        self.write(text, &mut octets);
+        Cow::Owned(octets)
+    }
+
+    fn pieces<'a>(&'a self, text: &'a [u8]) -> &'a [u8] {
+        match &self.pieces {
+            Pieces::Within(range) => &text[range.clone()],
+            Pieces::Own(octets) => octets,
+        }
+    }
+
+    /// Each octet is copied once, however deep the objects out of order lie in each other.
+    fn write_ordered(&self, pieces: &[u8], range: Range<usize>, first: usize, sink: &mut impl Sink) {
+        let mut at = range.start;
+        let mut nth = first;
+        while let Some(object) = self.objects.get(nth).filter(|object| (object.start as usize) < range.end) {
+            if object.spans.is_empty() {
+                nth += 1;
+                continue;
+            }
+            sink.put(&pieces[at..object.start as usize]);
+            for (nth, span) in self.spans[object.spans.start as usize..object.spans.end as usize].iter().enumerate() {
+                if nth > 0 {
+                    sink.put(b",");
+                }
+                self.write_ordered(pieces, span.start as usize..span.end as usize, span.object as usize, sink);
+            }
+            at = object.end as usize;
+            nth = object.next as usize;
+        }
+        sink.put(&pieces[at..range.end]);
+    }
+}
+
+const STAGE: usize = 2048;
+
+/// Gathers small pieces: a hash is fast in large ones.
+struct Staged<'a, S: Sink> {
+    sink: &'a mut S,
+    octets: [u8; STAGE],
+    size: usize,
+}
+
+impl<S: Sink> Staged<'_, S> {
+    fn flush(&mut self) {
+        self.sink.put(&self.octets[..self.size]);
+        self.size = 0;
+    }
+}
+
+impl<S: Sink> Sink for Staged<'_, S> {
+    fn put(&mut self, octets: &[u8]) {
+        if octets.len() > STAGE - self.size {
+            self.flush();
+            if octets.len() > STAGE {
+                return self.sink.put(octets);
+            }
+        }
+        self.octets[self.size..self.size + octets.len()].copy_from_slice(octets);
+        self.size += octets.len();
+    }
+}
+
+/// A text while it is read.
+struct Scan<'a> {
+    text: &'a [u8],
+    /// The same.
+    utf8: &'a str,
+    options: Options,
+    at: usize,
+    /// Up to here the text is in `out`; what follows is canonical as it stands, so far.
+    copied: usize,
+    out: Vec<u8>,
+    scratch: Vec<u8>,
+    /// Of all open objects; the innermost one's are the last.
+    members: Vec<Member>,
+    objects: Vec<Object>,
+    spans: Vec<Span>,
+}
+
+impl Scan<'_> {
+    fn finished(mut self) -> Canonical {
+        let rest = self.copied..self.at;
+        let pieces = if self.out.is_empty() {
+            Pieces::Within(rest)
+        } else {
+            self.out.extend_from_slice(&self.text[rest]);
+            Pieces::Own(self.out)
+        };
+        Canonical { pieces, objects: self.objects, spans: self.spans }
+    }
+
+    fn value(&mut self, depth: usize) -> Result<()> {
+        match self.peek() {
+            b'"' => self.string().map(|_| ()),
+            b'{' | b'[' if depth == DEPTH => Err(refused("deeper than 128 levels", self.at)),
+            b'{' => self.object(depth + 1),
+            b'[' => self.array(depth + 1),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.literal(b"true"),
+            b'f' => self.literal(b"false"),
+            b'n' => self.literal(b"null"),
+            _ => Err(self.unexpected("expected a value")),
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<()> {
+        self.at += 1;
+        self.space();
+        if self.peek() == b']' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.value(depth)?;
+            self.space();
+            match self.peek() {
+                b',' => self.at += 1,
+                b']' => break,
+                _ => return Err(self.unexpected("expected a comma or the end of the array")),
+            }
+            self.space();
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn object(&mut self, depth: usize) -> Result<()> {
+        self.at += 1;
+        self.space();
+        if self.peek() == b'}' {
+            self.at += 1;
+            return Ok(());
+        }
+        let first = self.members.len();
+        let own = self.objects.len();
+        self.objects.push(Object { start: self.place(), end: 0, spans: 0..0, next: 0 });
+        let mut in_order = true;
+        loop {
+            let mut member = self.name()?;
+            if in_order && self.members.len() > first {
+                in_order = match self.members[self.members.len() - 1].order(&member, self.text, self.options.form) {
+                    Ordering::Less => true,
+                    Ordering::Equal => return Err(refused("a name occurs twice", member.name as usize - 1)),
+                    Ordering::Greater => false,
+                };
+            }
+            self.space();
+            if self.peek() != b':' {
+                return Err(self.unexpected("expected a colon"));
+            }
+            self.at += 1;
+            self.space();
+            self.value(depth)?;
+            member.span.end = self.place();
+            self.members.push(member);
+            self.space();
+            match self.peek() {
+                b',' => self.at += 1,
+                b'}' => break,
+                _ => return Err(self.unexpected("expected a comma or the end of the object")),
+            }
+            self.space();
+        }
+        self.close(first, own, in_order)?;
+        self.at += 1;
+        Ok(())
+    }
+
+    /// The end of an object: keeps what has to be put in order, and nothing else.
+    fn close(&mut self, first: usize, own: usize, in_order: bool) -> Result<()> {
+        if in_order {
+            self.members.truncate(first);
+            if self.objects.len() == own + 1 {
+                self.objects.truncate(own);
+            }
+            return Ok(());
+        }
+        let (text, form) = (self.text, self.options.form);
+        let members = &mut self.members[first..];
+        // Equal names in the order of the text, so that the second one is the culprit.
+        members.sort_unstable_by(|a, b| a.order(b, text, form).then_with(|| a.name.cmp(&b.name)));
+        for pair in members.windows(2) {
+            if pair[0].order(&pair[1], text, form) == Ordering::Equal {
+                return Err(refused("a name occurs twice", pair[1].name as usize - 1));
+            }
+        }
+        let (end, next, start) = (self.place(), small(self.objects.len()), small(self.spans.len()));
+        self.spans.extend(self.members.drain(first..).map(|member| member.span));
+        let object = &mut self.objects[own];
+        (object.end, object.next, object.spans) = (end, next, start..small(self.spans.len()));
+        Ok(())
+    }
+
+    /// A member as far as its name.
+    fn name(&mut self) -> Result<Member> {
+        if self.peek() != b'"' {
+            return Err(self.unexpected("expected a name"));
+        }
+        let (start, name) = (self.place(), self.at + 1);
+        let escaped = self.string()?;
+        let octets = &self.text[name..self.at - 1];
+        let prefix = prefix(Name { octets, escaped }, self.options.form);
+        Ok(Member {
+            prefix: [small((prefix >> 32) as usize), small((prefix & 0xFFFF_FFFF) as usize)],
+            name: small(name),
+            name_size: small(octets.len()) | if escaped { ESCAPED } else { 0 },
+            span: Span { start, end: 0, object: small(self.objects.len()) },
+        })
+    }
+
+    /// A string; says whether it has escapes.
+    fn string(&mut self) -> Result<bool> {
+        let (start, form) = (self.at, self.options.form);
+        let mut escaped = false;
+        let mut at = start + 1;
+        loop {
+            at = plain(self.text, at, form);
+            let (character, size) = match self.text.get(at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    unescaped(&self.text[at..])
+                        .ok_or_else(|| refused("not an escape, or half of a surrogate pair", at))?
+                }
+                Some(0x7F..) => self.utf8[at..].chars().next().map_or(('\0', 1), |other| (other, other.len_utf8())),
+                Some(_) => return Err(refused("a control character in a string", at)),
+                None => return Err(refused("a string without an end", start)),
+            };
+            let written = Escaped::new(character, form);
+            if *written.octets() != self.text[at..at + size] {
+                self.replace(at..at + size, written.octets());
+            }
+            at += size;
+        }
+        self.at = at + 1;
+        Ok(escaped)
+    }
+
+    fn number(&mut self) -> Result<()> {
+        let (start, form) = (self.at, self.options.form);
+        let token = Token::read(self.text, start, form)?;
+        self.at = token.end;
+        if token.is_canonical {
+            return Ok(());
+        }
+        let mut written = std::mem::take(&mut self.scratch);
+        written.clear();
+        if token.rewrite(self.utf8, start, form, self.options.round_integers, &mut written)? {
+            self.replace(start..token.end, &written);
+        }
+        self.scratch = written;
+        Ok(())
+    }
+
+    fn literal(&mut self, literal: &[u8]) -> Result<()> {
+        if !self.text[self.at..].starts_with(literal) {
+            return Err(self.unexpected("expected a value"));
+        }
+        self.at += literal.len();
+        Ok(())
+    }
+
+    /// Leaves white space out.
+    #[inline]
+    fn space(&mut self) {
+        if self.peek() <= b' ' {
+            self.skip_space();
+        }
+    }
+
+    fn skip_space(&mut self) {
+        let size = blank(&self.text[self.at..]);
+        if size > 0 {
+            self.replace(self.at..self.at + size, b"");
+            self.at += size;
+        }
+    }
+
+    /// Puts `octets` in the place of a range of the text.
+    fn replace(&mut self, range: Range<usize>, octets: &[u8]) {
+        if self.out.capacity() == 0 {
+            self.out.reserve(self.text.len());
+        }
+        self.out.extend_from_slice(&self.text[self.copied..range.start]);
+        self.out.extend_from_slice(octets);
+        self.copied = range.end;
+    }
+
+    /// Where the next octet comes to stand among the pieces.
+    #[inline]
+    fn place(&self) -> u32 {
+        small(self.out.len() + self.at - self.copied)
+    }
+
+    /// The next octet; at the end 0, which no value begins with.
+    #[inline]
+    fn peek(&self) -> u8 {
+        self.text.get(self.at).copied().unwrap_or(0)
+    }
+
+    fn unexpected(&self, message: &'static str) -> crate::error::Error {
+        refused(if self.at == self.text.len() { "the text ends too early" } else { message }, self.at)
+    }
+}
+
+/// Octets of white space at the start (RFC 8259, 2).
+fn blank(text: &[u8]) -> usize {
+    text.iter().position(|octet| !b" \n\r\t".contains(octet)).unwrap_or(text.len())
+}
+
+/// No offset passes 32 bits: `LONGEST` octets of text give at most six times as many, in `1e20` and its kin.
+#[inline]
+#[allow(clippy::cast_possible_truncation)]
+fn small(offset: usize) -> u32 {
+    offset as u32
+}

@@ -1,0 +1,92 @@
+//! Canonical JSON, from texts and from Python's own values.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use super::detached;
+use super::values::canonical_octets;
+use crate::error::{Code, Error};
+use crate::json::{Canonical, Form, LONGEST, Options};
+use crate::mac::Sink;
+
+/// The canonical form of a JSON text.
+#[pyfunction]
+#[pyo3(signature = (text, *, form = "jcs", round_integers = false, limit = 268_435_456))]
+pub(super) fn canonicalize_json<'py>(
+    text: &Bound<'py, PyAny>,
+    form: &str,
+    round_integers: bool,
+    limit: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let py = text.py();
+    let options = options(form, round_integers, limit)?;
+    if let Ok(octets) = text.cast::<PyBytes>() {
+        let octets = octets.as_bytes();
+        return bytes_of(py, &read(py, octets, options)?, octets);
+    }
+    let text = text.cast::<PyString>().map_err(|_| PyTypeError::new_err("text: expected bytes or str"))?;
+    let utf8 = text.to_str().map_err(|error| lone_surrogate(py, &error))?;
+    match read(py, utf8.as_bytes(), options) {
+        Ok(canonical) => bytes_of(py, &canonical, utf8.as_bytes()),
+        Err(error) => {
+            let characters = |index: usize| utf8.char_indices().take_while(|(at, _)| *at < index).count();
+            Err(Error { index: error.index.map(characters), ..error }.into())
+        }
+    }
+}
+
+/// The canonical form of a value (RFC 8785).
+#[pyfunction]
+#[pyo3(signature = (value, *, round_integers = false, limit = 268_435_456))]
+pub(super) fn canonicalize<'py>(
+    value: &Bound<'py, PyAny>,
+    round_integers: bool,
+    limit: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(value.py(), &canonical_octets(value, options("jcs", round_integers, limit)?)?))
+}
+
+/// The bytes of the canonical form of `text`, which was read into `canonical`.
+pub(super) fn bytes_of<'py>(py: Python<'py>, canonical: &Canonical, text: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    PyBytes::new_with(py, canonical.size(), |octets| {
+        canonical.write(text, &mut Filling(octets));
+        Ok(())
+    })
+}
+
+fn read(py: Python<'_>, text: &[u8], options: Options) -> Result<Canonical, Error> {
+    detached(py, text.len(), || Canonical::read(text, options))
+}
+
+fn options(form: &str, round_integers: bool, limit: usize) -> Result<Options, Error> {
+    let form = Form::parse(form).ok_or_else(|| Error::configuration("form: expected jcs, pyjson or pyjson-utf8"))?;
+    if round_integers && form != Form::Jcs {
+        return Err(Error::configuration("round_integers: only jcs rounds"));
+    }
+    if limit == 0 || limit > LONGEST {
+        return Err(Error::configuration("limit: expected octets, from 1 to 268435456"));
+    }
+    Ok(Options { form, round_integers, limit })
+}
+
+/// The index of a `UnicodeEncodeError` is in characters.
+fn lone_surrogate(py: Python<'_>, error: &PyErr) -> PyErr {
+    let start = error.value(py).getattr(intern!(py, "start")).and_then(|start| start.extract());
+    match start {
+        Ok(index) => Error::at(Code::Canonicalization, "a lone surrogate", index).into(),
+        Err(other) => other,
+    }
+}
+
+/// Octets that are filled from the front.
+struct Filling<'a>(&'a mut [u8]);
+
+impl Sink for Filling<'_> {
+    fn put(&mut self, octets: &[u8]) {
+        let (filled, rest) = std::mem::take(&mut self.0).split_at_mut(octets.len());
+        filled.copy_from_slice(octets);
+        self.0 = rest;
+    }
+}
