@@ -4,8 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
 __all__ = [
-    *("Claim", "Key", "KeyRing", "Members", "Origins", "ReplaySet", "Request", "Scheme", "Verified"),
-    *("__version__", "canonicalize", "canonicalize_json"),
+    "Claim",
+    "Key",
+    "KeyRing",
+    "Members",
+    "Origins",
+    "ReplaySet",
+    "Request",
+    "Scheme",
+    "Verified",
+    "__version__",
+    "canonicalize",
+    "canonicalize_json",
 ]
 
 __version__: str

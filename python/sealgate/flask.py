@@ -81,6 +81,7 @@ class Gate:
                 read = _Body(request, verifiers, self._app.config["MAX_CONTENT_LENGTH"])
                 context.verified = verified = verify_any(verifiers, Request.from_wsgi(environ), read)
                 replace_body(environ, verified.body)
+                vars(request).pop("content_length", None)  # Werkzeug keeps what it was, if somebody has asked
         except (Rejected, Unavailable) as error:
             told = answer(error, request.method, request.path)
             return self._app.response_class(told.body, status=told.status, headers=list(told.headers))

@@ -9,9 +9,9 @@ mod scan;
 mod string;
 
 pub use number::{write_float, write_integer};
-pub use order::{Name, compare, prefix};
+pub use order::{compare, prefix};
 pub use scan::Canonical;
-pub use string::write_string;
+pub use string::{write_characters, write_string};
 
 use crate::error::{Code, Error, Result};
 

@@ -3,6 +3,8 @@
 use super::{Form, refused};
 use crate::error::Result;
 
+/// Octets of a number that is longer than any double's shortest digits.
+const LONG: usize = 32;
 /// Digits that a double always gives back: a decimal of so many is the shortest of its double.
 const EXACT_DIGITS: usize = 15;
 /// `sys.int_info.default_max_str_digits`: what `CPython` itself would read.
@@ -102,12 +104,15 @@ pub fn write_integer(text: &str, form: Form, round: bool, index: usize, out: &mu
     if &out[start..] == text.as_bytes() || round {
         return Ok(());
     }
+    out.truncate(start);
     Err(refused("an integer that a double does not hold", index))
 }
 
 /// The double that a number's text stands for, correctly rounded.
 fn double(text: &str, index: usize) -> Result<f64> {
-    let number: Option<f64> = text.parse().ok();
+    // Both round correctly. The standard library's is the faster one, but on long numbers beside the middle of two
+    // doubles it takes five times as long.
+    let number: Option<f64> = if text.len() <= LONG { text.parse().ok() } else { serde_json::from_str(text).ok() };
     number.filter(|number| number.is_finite()).ok_or_else(|| refused("a number beyond the doubles", index))
 }
 

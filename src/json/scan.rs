@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::number::Token;
-use super::order::{Name, compare, prefix};
-use super::string::{Escaped, plain, unescaped};
+use super::order::{compare, prefix};
+use super::string::{Escaped, basic, plain, unescaped};
 use super::{DEPTH, Form, LONGEST, Options, refused};
 use crate::error::Result;
 use crate::mac::Sink;
@@ -48,23 +48,43 @@ struct Span {
 struct Member {
     /// Of its name, as two halves: an alignment of 8 would cost 4 octets a member.
     prefix: [u32; 2],
-    /// Where in the text its name begins, how long it is, and in the highest bit whether it has escapes.
+    /// Where its name begins, and how long it is: in the text, or where the highest bit says so among the decoded names.
     name: u32,
     name_size: u32,
     span: Span,
 }
 
-const ESCAPED: u32 = 1 << 31;
+const DECODED: u32 = 1 << 31;
 
-impl Member {
+/// Where the octets of names are.
+#[derive(Clone, Copy)]
+struct Names<'a> {
+    text: &'a [u8],
+    /// Names that had escapes: four octets, where the name begins in the text, and then the name.
+    decoded: &'a [u8],
+    form: Form,
+}
+
+impl<'a> Names<'a> {
     #[inline]
-    fn order(&self, other: &Self, text: &[u8], form: Form) -> Ordering {
-        self.prefix.cmp(&other.prefix).then_with(|| compare(self.name(text), other.name(text), form))
+    fn order(&self, a: &Member, b: &Member) -> Ordering {
+        a.prefix.cmp(&b.prefix).then_with(|| compare(self.octets(a), self.octets(b), self.form))
     }
 
-    fn name<'a>(&self, text: &'a [u8]) -> Name<'a> {
-        let (start, size) = (self.name as usize, (self.name_size & !ESCAPED) as usize);
-        Name { octets: &text[start..start + size], escaped: self.name_size & ESCAPED != 0 }
+    fn octets(&self, member: &Member) -> &'a [u8] {
+        let (start, size) = (member.name as usize, (member.name_size & !DECODED) as usize);
+        let names = if member.name_size & DECODED == 0 { self.text } else { self.decoded };
+        &names[start..start + size]
+    }
+
+    /// Where the name begins in the text, with its quote.
+    fn index(&self, member: &Member) -> usize {
+        let start = member.name as usize;
+        let decoded = self.decoded.get(start.wrapping_sub(4)..start).and_then(|octets| octets.try_into().ok());
+        match decoded {
+            Some(start) if member.name_size & DECODED != 0 => u32::from_le_bytes(start) as usize - 1,
+            _ => start - 1,
+        }
     }
 }
 
@@ -91,6 +111,7 @@ impl Canonical {
             copied: start,
             out: Vec::new(),
             scratch: Vec::new(),
+            decoded: Vec::new(),
             members: Vec::with_capacity(32),
             objects: Vec::with_capacity(16),
             spans: Vec::with_capacity(32),
@@ -215,6 +236,8 @@ struct Scan<'a> {
     copied: usize,
     out: Vec<u8>,
     scratch: Vec<u8>,
+    /// Names with escapes, of the open objects.
+    decoded: Vec<u8>,
     /// Of all open objects; the innermost one's are the last.
     members: Vec<Member>,
     objects: Vec<Object>,
@@ -275,16 +298,16 @@ impl Scan<'_> {
             self.at += 1;
             return Ok(());
         }
-        let first = self.members.len();
-        let own = self.objects.len();
+        let (first, own, decoded) = (self.members.len(), self.objects.len(), self.decoded.len());
         self.objects.push(Object { start: self.place(), end: 0, spans: 0..0, next: 0 });
         let mut in_order = true;
         loop {
-            let mut member = self.name()?;
+            let member = self.name()?;
             if in_order && self.members.len() > first {
-                in_order = match self.members[self.members.len() - 1].order(&member, self.text, self.options.form) {
+                let names = self.names();
+                in_order = match names.order(&self.members[self.members.len() - 1], &member) {
                     Ordering::Less => true,
-                    Ordering::Equal => return Err(refused("a name occurs twice", member.name as usize - 1)),
+                    Ordering::Equal => return Err(refused("a name occurs twice", names.index(&member))),
                     Ordering::Greater => false,
                 };
             }
@@ -295,8 +318,12 @@ impl Scan<'_> {
             self.at += 1;
             self.space();
             self.value(depth)?;
-            member.span.end = self.place();
+            let end = self.place();
             self.members.push(member);
+            // Written in its place: a copy that waits for a fresh part of itself costs as much as the rest of this.
+            if let Some(member) = self.members.last_mut() {
+                member.span.end = end;
+            }
             self.space();
             match self.peek() {
                 b',' => self.at += 1,
@@ -306,6 +333,7 @@ impl Scan<'_> {
             self.space();
         }
         self.close(first, own, in_order)?;
+        self.decoded.truncate(decoded);
         self.at += 1;
         Ok(())
     }
@@ -319,13 +347,13 @@ impl Scan<'_> {
             }
             return Ok(());
         }
-        let (text, form) = (self.text, self.options.form);
+        let names = Names { text: self.text, decoded: &self.decoded, form: self.options.form };
         let members = &mut self.members[first..];
         // Equal names in the order of the text, so that the second one is the culprit.
-        members.sort_unstable_by(|a, b| a.order(b, text, form).then_with(|| a.name.cmp(&b.name)));
+        members.sort_unstable_by(|a, b| names.order(a, b).then_with(|| a.span.start.cmp(&b.span.start)));
         for pair in members.windows(2) {
-            if pair[0].order(&pair[1], text, form) == Ordering::Equal {
-                return Err(refused("a name occurs twice", pair[1].name as usize - 1));
+            if names.order(&pair[0], &pair[1]) == Ordering::Equal {
+                return Err(refused("a name occurs twice", names.index(&pair[1])));
             }
         }
         let (end, next, start) = (self.place(), small(self.objects.len()), small(self.spans.len()));
@@ -335,49 +363,121 @@ impl Scan<'_> {
         Ok(())
     }
 
+    fn names(&self) -> Names<'_> {
+        Names { text: self.text, decoded: &self.decoded, form: self.options.form }
+    }
+
     /// A member as far as its name.
+    #[inline]
     fn name(&mut self) -> Result<Member> {
         if self.peek() != b'"' {
             return Err(self.unexpected("expected a name"));
         }
-        let (start, name) = (self.place(), self.at + 1);
+        let (start, from) = (self.place(), self.at + 1);
+        let span = Span { start, end: 0, object: small(self.objects.len()) };
         let escaped = self.string()?;
-        let octets = &self.text[name..self.at - 1];
-        let prefix = prefix(Name { octets, escaped }, self.options.form);
+        let (name, octets, flag) = if escaped {
+            let name = self.decode(from..self.at - 1);
+            (name, &self.decoded[name..], DECODED)
+        } else {
+            (from, &self.text[from..self.at - 1], 0)
+        };
+        let prefix = prefix(octets, self.options.form);
         Ok(Member {
             prefix: [small((prefix >> 32) as usize), small((prefix & 0xFFFF_FFFF) as usize)],
             name: small(name),
-            name_size: small(octets.len()) | if escaped { ESCAPED } else { 0 },
-            span: Span { start, end: 0, object: small(self.objects.len()) },
+            name_size: small(octets.len()) | flag,
+            span,
         })
     }
 
+    /// Keeps a name, which was read to its end, without its escapes; gives where.
+    fn decode(&mut self, name: Range<usize>) -> usize {
+        self.decoded.extend_from_slice(&small(name.start).to_le_bytes());
+        let start = self.decoded.len();
+        let mut at = name.start;
+        while at < name.end {
+            let size = self.text[at..name.end].iter().position(|octet| *octet == b'\\').unwrap_or(name.end - at);
+            self.decoded.extend_from_slice(&self.text[at..at + size]);
+            at += size;
+            while let Some((character, size)) = unescaped(&self.text[at..name.end]) {
+                self.decoded.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                at += size;
+            }
+        }
+        start
+    }
+
     /// A string; says whether it has escapes.
+    #[inline]
     fn string(&mut self) -> Result<bool> {
-        let (start, form) = (self.at, self.options.form);
+        let start = self.at;
+        let at = plain(self.text, start + 1, self.options.form);
+        if self.text.get(at) == Some(&b'"') {
+            self.at = at + 1;
+            return Ok(false);
+        }
+        self.rest_of_string(start, at)
+    }
+
+    /// A string from the first octet on that is not plain.
+    fn rest_of_string(&mut self, start: usize, mut at: usize) -> Result<bool> {
+        let form = self.options.form;
         let mut escaped = false;
-        let mut at = start + 1;
         loop {
-            at = plain(self.text, at, form);
-            let (character, size) = match self.text.get(at) {
+            match self.text.get(at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     escaped = true;
-                    unescaped(&self.text[at..])
-                        .ok_or_else(|| refused("not an escape, or half of a surrogate pair", at))?
+                    at = self.escapes(at)?;
                 }
-                Some(0x7F..) => self.utf8[at..].chars().next().map_or(('\0', 1), |other| (other, other.len_utf8())),
+                Some(0x7F..) => {
+                    let character = self.utf8[at..].chars().next().unwrap_or_default();
+                    let end = at + character.len_utf8();
+                    self.replace(at..end, Escaped::new(character, form).octets());
+                    at = end;
+                }
                 Some(_) => return Err(refused("a control character in a string", at)),
                 None => return Err(refused("a string without an end", start)),
-            };
-            let written = Escaped::new(character, form);
-            if *written.octets() != self.text[at..at + size] {
-                self.replace(at..at + size, written.octets());
             }
-            at += size;
+            at = plain(self.text, at, form);
         }
         self.at = at + 1;
         Ok(escaped)
+    }
+
+    /// Escapes one after another; gives where they end.
+    fn escapes(&mut self, mut at: usize) -> Result<usize> {
+        let form = self.options.form;
+        while self.text.get(at) == Some(&b'\\') {
+            // The short ones are what both forms write, but for the solidus.
+            if let Some(b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') = self.text.get(at + 1) {
+                at += 2;
+                continue;
+            }
+            if form != Form::Pyjson
+                && let Some((utf8, size)) = basic(&self.text[at..])
+            {
+                // Texts that escape one such character escape all of them.
+                if self.copied < at {
+                    self.replace(at..at, b"");
+                }
+                self.out.extend_from_slice(&utf8);
+                self.out.truncate(self.out.len() + size - utf8.len());
+                at += 6;
+                self.copied = at;
+                continue;
+            }
+            let (character, size) =
+                unescaped(&self.text[at..]).ok_or_else(|| refused("not an escape, or half of a surrogate pair", at))?;
+            let end = at + size;
+            let written = Escaped::new(character, form);
+            if *written.octets() != self.text[at..end] {
+                self.replace(at..end, written.octets());
+            }
+            at = end;
+        }
+        Ok(at)
     }
 
     fn number(&mut self) -> Result<()> {
@@ -425,7 +525,15 @@ impl Scan<'_> {
         if self.out.capacity() == 0 {
             self.out.reserve(self.text.len());
         }
-        self.out.extend_from_slice(&self.text[self.copied..range.start]);
+        let size = range.start - self.copied;
+        match self.text[self.copied..].first_chunk::<16>() {
+            // Most pieces are short, and to copy a fixed number of octets is faster.
+            Some(block) if size <= 16 => {
+                self.out.extend_from_slice(block);
+                self.out.truncate(self.out.len() - 16 + size);
+            }
+            _ => self.out.extend_from_slice(&self.text[self.copied..range.start]),
+        }
         self.out.extend_from_slice(octets);
         self.copied = range.end;
     }

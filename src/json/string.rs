@@ -22,76 +22,103 @@ pub fn write_string(text: &str, form: Form, out: &mut Vec<u8>) {
     }
     out.reserve(octets.len() + 2);
     out.push(b'"');
-    let mut copied = 0;
-    loop {
-        let at = plain(octets, copied, form);
-        out.extend_from_slice(&octets[copied..at]);
-        let Some(character) = text[at..].chars().next() else { break };
-        out.extend_from_slice(Escaped::new(character, form).octets());
-        copied = at + character.len_utf8();
+    // To copy a fixed number of octets is faster, and the last ones may as well be copied twice.
+    let (blocks, _) = octets.as_chunks::<16>();
+    let plain = blocks.iter().take_while(|block| marks_of_16(block, form) == 0);
+    let copied = 16 * plain.map(|block| out.extend_from_slice(block)).count();
+    if copied + 16 > octets.len()
+        && let Some(last) = octets.last_chunk()
+        && marks_of_16(last, form) == 0
+    {
+        out.truncate(start + 1 + octets.len() - 16);
+        out.extend_from_slice(last);
+    } else {
+        write_characters(text, copied, form, out);
     }
     out.push(b'"');
 }
 
-/// A string of at most 16 plain octets in its quotes, and some more octets: to copy a fixed number is faster.
-#[inline]
-fn short(octets: &[u8], form: Form) -> Option<[u8; 18]> {
-    let (first, second) = octets.split_at(octets.len().min(8));
-    if second.len() > 8 {
-        return None;
+/// Writes what stands between the quotes, from an offset on.
+pub fn write_characters(text: &str, mut copied: usize, form: Form, out: &mut Vec<u8>) {
+    let octets = text.as_bytes();
+    loop {
+        let at = plain(octets, copied, form);
+        out.extend_from_slice(&octets[copied..at]);
+        let Some(octet) = octets.get(at) else { break };
+        if let Some(letter) = letter(*octet) {
+            out.extend_from_slice(&[b'\\', letter]);
+            copied = at + 1;
+        } else {
+            // A character begins here: no other octet of one is not plain.
+            let character = text[at..].chars().next().unwrap_or_default();
+            out.extend_from_slice(Escaped::new(character, form).octets());
+            copied = at + character.len_utf8();
+        }
     }
-    let (low, high) = (load(first), load(second));
-    let ascii = form == Form::Pyjson;
-    let (first, second) = (mark(low, ascii) >= first.len(), mark(high, ascii) >= second.len());
-    let mut short = [b'"'; 18];
-    short[1..9].copy_from_slice(&low.to_le_bytes());
-    short[9..17].copy_from_slice(&high.to_le_bytes());
-    short[octets.len() + 1] = b'"';
-    (first && second).then_some(short)
 }
 
-/// At most eight octets as a number, the first one lowest, zeros above.
+/// A string of at most 14 plain octets in its quotes, and zeros after it: to copy a fixed number of octets is faster.
 #[inline]
-pub(super) fn load(octets: &[u8]) -> u64 {
-    if let Some(chunk) = octets.first_chunk() {
-        return u64::from_le_bytes(*chunk);
+fn short(octets: &[u8], form: Form) -> Option<[u8; 16]> {
+    if octets.len() > 14 {
+        return None;
+    }
+    let inside = load(octets);
+    let quote = u128::from(b'"');
+    let is_plain = mark(inside, form == Form::Pyjson) >= octets.len();
+    is_plain.then(|| (quote | inside << 8 | quote << (8 * (octets.len() + 1))).to_le_bytes())
+}
+
+/// At most sixteen octets as a number, the first one lowest, zeros above.
+#[inline]
+pub(super) fn load(octets: &[u8]) -> u128 {
+    // Two that overlap, since what overlaps is the same in both.
+    if let (Some(low), Some(high)) = (octets.first_chunk(), octets.last_chunk()) {
+        return u128::from(u64::from_le_bytes(*low))
+            | u128::from(u64::from_le_bytes(*high)) << (8 * (octets.len() - 8));
     }
     if let (Some(low), Some(high)) = (octets.first_chunk(), octets.last_chunk()) {
-        let shift = 8 * (octets.len() - 4);
-        return u64::from(u32::from_le_bytes(*low)) | u64::from(u32::from_le_bytes(*high)) << shift;
+        let high = u64::from(u32::from_le_bytes(*high)) << (8 * (octets.len() - 4));
+        return u128::from(u64::from(u32::from_le_bytes(*low)) | high);
     }
-    octets.iter().rev().fold(0, |number, octet| number << 8 | u64::from(*octet))
+    let (Some(first), Some(last)) = (octets.first(), octets.last()) else { return 0 };
+    let middle = octets.len() / 2;
+    let middle = u32::from(octets[middle]) << (8 * middle);
+    u128::from(u32::from(*first) | middle | u32::from(*last) << (8 * (octets.len() - 1)))
 }
 
 /// The first index from `at` on whose octet cannot simply be copied: a quote, a reverse solidus, a control character,
 /// and in a form of ASCII all else outside of `' '..='~'`.
 #[inline]
 pub(super) fn plain(octets: &[u8], mut at: usize, form: Form) -> usize {
-    let ascii = form == Form::Pyjson;
     while let Some(block) = octets[at..].first_chunk() {
-        let block = u8x16::new(*block);
-        let mut marks = block.simd_eq(QUOTE) | block.simd_eq(SOLIDUS) | block.simd_lt(SPACE);
-        if ascii {
-            marks |= block.simd_gt(TILDE);
-        }
-        let marks = marks.to_bitmask();
+        let marks = marks_of_16(block, form);
         if marks != 0 {
             return at + marks.trailing_zeros() as usize;
         }
         at += 16;
     }
-    let (first, second) = octets[at..].split_at((octets.len() - at).min(8));
-    let mark_first = mark(load(first), ascii);
-    if mark_first < first.len() {
-        return at + mark_first;
-    }
-    at + first.len() + mark(load(second), ascii).min(second.len())
+    let rest = &octets[at..];
+    at + mark(load(rest), form == Form::Pyjson).min(rest.len())
 }
 
-/// The index of the first octet that is not plain, 8 where all are.
+/// A bit for each octet that is not plain, the first one lowest.
 #[inline]
-fn mark(chunk: u64, ascii: bool) -> usize {
-    (marks(chunk, ascii).trailing_zeros() / 8) as usize
+fn marks_of_16(block: &[u8; 16], form: Form) -> u32 {
+    let block = u8x16::new(*block);
+    let mut marks = block.simd_eq(QUOTE) | block.simd_eq(SOLIDUS) | block.simd_lt(SPACE);
+    if form == Form::Pyjson {
+        marks |= block.simd_gt(TILDE);
+    }
+    marks.to_bitmask()
+}
+
+/// The index of the first octet that is not plain, 16 where all are.
+#[inline]
+fn mark(octets: u128, ascii: bool) -> usize {
+    #[allow(clippy::cast_possible_truncation)] // one half after the other
+    let (low, high) = (marks(octets as u64, ascii), marks((octets >> 64) as u64, ascii));
+    ((u128::from(low) | u128::from(high) << 64).trailing_zeros() / 8) as usize
 }
 
 /// The high bit of the first octet that is not plain, and perhaps of later ones.
@@ -105,6 +132,20 @@ fn marks(chunk: u64, ascii: bool) -> u64 {
     (control | special | beyond) & HIGHS
 }
 
+/// What follows the reverse solidus in the short escape of an octet, where there is one.
+#[inline]
+fn letter(octet: u8) -> Option<u8> {
+    match octet {
+        b'"' | b'\\' => Some(octet),
+        0x08 => Some(b'b'),
+        b'\t' => Some(b't'),
+        b'\n' => Some(b'n'),
+        0x0C => Some(b'f'),
+        b'\r' => Some(b'r'),
+        _ => None,
+    }
+}
+
 /// A character as it is written inside a string.
 pub(super) struct Escaped {
     octets: [u8; 12],
@@ -114,14 +155,11 @@ pub(super) struct Escaped {
 impl Escaped {
     pub(super) fn new(character: char, form: Form) -> Self {
         let mut escaped = Self { octets: [0; 12], size: 0 };
+        if let Some(letter) = u8::try_from(character).ok().and_then(letter) {
+            escaped.push(&[b'\\', letter]);
+            return escaped;
+        }
         match character {
-            '"' => escaped.push(b"\\\""),
-            '\\' => escaped.push(b"\\\\"),
-            '\u{8}' => escaped.push(b"\\b"),
-            '\t' => escaped.push(b"\\t"),
-            '\n' => escaped.push(b"\\n"),
-            '\u{C}' => escaped.push(b"\\f"),
-            '\r' => escaped.push(b"\\r"),
             ' '..='~' => escaped.push(&[character as u8]),
             '\0'..='\u{1F}' => escaped.push_unit(character as u16),
             _ if form == Form::Pyjson => {
@@ -152,6 +190,9 @@ impl Escaped {
 /// The character that the escape at the start of `octets` stands for, and how many octets it takes. None where it is
 /// none, or half of a surrogate pair.
 pub(super) fn unescaped(octets: &[u8]) -> Option<(char, usize)> {
+    if octets.first() != Some(&b'\\') {
+        return None;
+    }
     let character = match octets.get(1)? {
         b'"' => '"',
         b'\\' => '\\',
@@ -177,6 +218,36 @@ pub(super) fn unescaped(octets: &[u8]) -> Option<(char, usize)> {
     Some((character, 2))
 }
 
-fn unit(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
+/// The UTF-8 of the escape at the start of `octets`, and its size, where that is of one unit and not of ASCII: the
+/// frequent case.
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // six bits at a time
+pub(super) fn basic(octets: &[u8]) -> Option<([u8; 4], usize)> {
+    let [b'\\', b'u', digits @ ..] = octets.first_chunk::<6>()? else { return None };
+    let unit = unit(digits)?;
+    let tail = |shift: u32| 0x80 | (unit >> shift & 0x3F) as u8;
+    match unit {
+        0x80..0x800 => Some(([0xC0 | (unit >> 6) as u8, tail(0), 0, 0], 2)),
+        0x800..0xD800 | 0xE000.. => Some(([0xE0 | (unit >> 12) as u8, tail(6), tail(0), 0], 3)),
+        _ => None,
+    }
 }
+
+#[inline]
+fn unit(digits: &[u8]) -> Option<u32> {
+    let digits: &[u8; 4] = digits.try_into().ok()?;
+    let unit = digits.iter().fold(0, |unit, digit| unit << 4 | HEX[usize::from(*digit)]);
+    (unit <= 0xFFFF).then_some(unit)
+}
+
+/// The value of each hexadecimal digit; any other octet makes a unit of four too large.
+static HEX: [u32; 256] = {
+    let mut values = [1 << 16; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        values[b"0123456789abcdef"[digit] as usize] = digit as u32;
+        values[b"0123456789ABCDEF"[digit] as usize] = digit as u32;
+        digit += 1;
+    }
+    values
+};

@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyInt, PyString};
 
 use super::detached;
 use super::values::canonical_octets;
@@ -13,12 +13,12 @@ use crate::mac::Sink;
 
 /// The canonical form of a JSON text.
 #[pyfunction]
-#[pyo3(signature = (text, *, form = "jcs", round_integers = false, limit = 268_435_456))]
+#[pyo3(signature = (text, *, form = "jcs", round_integers = false, limit = Limit(LONGEST)), text_signature = "(text, *, form='jcs', round_integers=False, limit=268435456)")]
 pub(super) fn canonicalize_json<'py>(
     text: &Bound<'py, PyAny>,
     form: &str,
     round_integers: bool,
-    limit: usize,
+    limit: Limit,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let py = text.py();
     let options = options(form, round_integers, limit)?;
@@ -39,11 +39,11 @@ pub(super) fn canonicalize_json<'py>(
 
 /// The canonical form of a value (RFC 8785).
 #[pyfunction]
-#[pyo3(signature = (value, *, round_integers = false, limit = 268_435_456))]
+#[pyo3(signature = (value, *, round_integers = false, limit = Limit(LONGEST)), text_signature = "(value, *, round_integers=False, limit=268435456)")]
 pub(super) fn canonicalize<'py>(
     value: &Bound<'py, PyAny>,
     round_integers: bool,
-    limit: usize,
+    limit: Limit,
 ) -> PyResult<Bound<'py, PyBytes>> {
     Ok(PyBytes::new(value.py(), &canonical_octets(value, options("jcs", round_integers, limit)?)?))
 }
@@ -60,15 +60,27 @@ fn read(py: Python<'_>, text: &[u8], options: Options) -> Result<Canonical, Erro
     detached(py, text.len(), || Canonical::read(text, options))
 }
 
-fn options(form: &str, round_integers: bool, limit: usize) -> Result<Options, Error> {
+/// Octets, from 1 to `LONGEST`.
+pub(super) struct Limit(usize);
+
+impl<'py> FromPyObject<'_, 'py> for Limit {
+    type Error = PyErr;
+
+    fn extract(limit: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let octets = if limit.is_exact_instance_of::<PyInt>() { limit.extract().unwrap_or(0) } else { 0 };
+        if (1..=LONGEST).contains(&octets) {
+            return Ok(Self(octets));
+        }
+        Err(Error::configuration("limit: expected octets, from 1 to 268435456").into())
+    }
+}
+
+fn options(form: &str, round_integers: bool, limit: Limit) -> Result<Options, Error> {
     let form = Form::parse(form).ok_or_else(|| Error::configuration("form: expected jcs, pyjson or pyjson-utf8"))?;
     if round_integers && form != Form::Jcs {
         return Err(Error::configuration("round_integers: only jcs rounds"));
     }
-    if limit == 0 || limit > LONGEST {
-        return Err(Error::configuration("limit: expected octets, from 1 to 268435456"));
-    }
-    Ok(Options { form, round_integers, limit })
+    Ok(Options { form, round_integers, limit: limit.0 })
 }
 
 /// The index of a `UnicodeEncodeError` is in characters.

@@ -20,14 +20,16 @@ use std::cmp::Ordering;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 
 use crate::error::{Code, Error};
-use crate::json::{DEPTH, Form, Name, Options, compare, prefix, write_float, write_integer, write_string};
+use crate::json::{DEPTH, Form, Options, compare, prefix, write_characters, write_float, write_integer, write_string};
 use crate::mac::Sink;
 
 /// Octets that are written before they are handed on.
-const STAGE: usize = 8 * 1024;
+const STAGE: usize = 2 * 1024;
+/// Characters of a str that are looked at together, where what is written is handed on.
+const PIECE: isize = 512;
 
 /// The canonical form of `value`.
 pub(super) fn canonical_octets(value: &Bound<'_, PyAny>, options: Options) -> PyResult<Vec<u8>> {
@@ -53,6 +55,9 @@ struct Writer<'a, 'py, 's> {
     passed: usize,
     /// Members of the open objects that are not written yet; the next one is the last.
     members: Vec<Member<'a, 'py>>,
+    /// Of the open lists.
+    known: Vec<Known>,
+    written_names: Vec<u8>,
     like_dict: &'py [Py<PyType>; 2],
 }
 
@@ -73,8 +78,16 @@ type Written<'py> = Result<(), Box<Refusal<'py>>>;
 
 impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     fn new(py: Python<'py>, options: Options, sink: Option<&'s mut dyn Sink>) -> PyResult<Self> {
-        let members = Vec::with_capacity(32);
-        Ok(Self { options, out: Vec::with_capacity(1024), sink, passed: 0, members, like_dict: like_dict(py)? })
+        Ok(Self {
+            options,
+            out: Vec::with_capacity(1024),
+            sink,
+            passed: 0,
+            members: Vec::with_capacity(32),
+            known: Vec::new(),
+            written_names: Vec::new(),
+            like_dict: like_dict(py)?,
+        })
     }
 
     fn walk(&mut self, value: &'a Bound<'py, PyAny>) -> PyResult<()> {
@@ -107,8 +120,14 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
         } else {
             self.subclass(value, depth)?;
         }
+        self.check_size()
+    }
+
+    #[inline]
+    fn check_size(&mut self) -> Written<'py> {
         if self.written() > self.options.limit {
-            return Err(self.refused("the canonical form is over the limit"));
+            let index = self.options.limit;
+            return Err(Box::new(Refusal { index, ..*self.refused("the canonical form is over the limit") }));
         }
         if self.out.len() > STAGE {
             self.hand_on();
@@ -155,29 +174,79 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     fn array(&mut self, depth: usize, size: isize, item: impl Fn(isize) -> Borrowed<'a, 'py, PyAny>) -> Written<'py> {
         self.enter(depth)?;
         self.out.push(b'[');
+        let mut rows = Rows { size: 0, start: self.known.len(), written: self.written_names.len() };
         for index in 0..size {
             if index > 0 {
                 self.out.push(b',');
             }
-            self.value(item(index), depth + 1)?;
+            let item = item(index);
+            if item.is_exact_instance_of::<PyDict>() {
+                self.row(item, depth + 1, &mut rows, index == 1 && size >= WORTH_LEARNING)?;
+                self.check_size()?;
+            } else {
+                self.value(item, depth + 1)?;
+            }
         }
+        self.known.truncate(rows.start);
+        self.written_names.truncate(rows.written);
         self.out.push(b']');
         Ok(())
     }
 
     fn dict(&mut self, dict: Borrowed<'a, 'py, PyAny>, depth: usize) -> Written<'py> {
         self.enter(depth)?;
+        self.object(Pairs { dict, at: 0 }, depth + 1, None)
+    }
+
+    /// A dict in a list. `learn`: its names are remembered, for the rows to come.
+    fn row(&mut self, dict: Borrowed<'a, 'py, PyAny>, depth: usize, rows: &mut Rows, learn: bool) -> Written<'py> {
+        self.enter(depth)?;
+        let (pairs, first) = (Pairs { dict, at: 0 }, self.members.len());
+        // SAFETY: `dict` is a dict.
+        let size = unsafe { ffi::PyDict_Size(dict.as_ptr()) }.unsigned_abs();
+        if rows.size == size && self.has_names(*rows, pairs) {
+            return self.known_object(*rows, first, depth + 1);
+        }
+        self.members.truncate(first);
+        self.object(pairs, depth + 1, learn.then_some(rows))
+    }
+
+    /// Takes the members as the dict gives them, as long as their names are those of `rows`.
+    fn has_names(&mut self, rows: Rows, mut pairs: Pairs<'a, 'py>) -> bool {
+        let known = &self.known[rows.start..rows.start + rows.size];
+        known.iter().all(|known| {
+            let pair = pairs.next().filter(|(name, _)| name.as_ptr() == known.name);
+            pair.is_some_and(|(_, value)| {
+                self.members.push(Member { prefix: 0, name: "", value });
+                true
+            })
+        })
+    }
+
+    /// The members from `first` on, whose names are those of `rows`.
+    fn known_object(&mut self, rows: Rows, first: usize, depth: usize) -> Written<'py> {
+        let mut start = rows.written;
+        self.out.push(b'{');
+        for nth in rows.start..rows.start + rows.size {
+            let Known { nth, end, .. } = self.known[nth];
+            self.out.extend_from_slice(&self.written_names[start..end]);
+            start = end;
+            self.value(self.members[first + nth].value, depth)?;
+        }
+        self.members.truncate(first);
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    fn object(&mut self, pairs: Pairs<'a, 'py>, depth: usize, learn: Option<&mut Rows>) -> Written<'py> {
         let first = self.members.len();
-        let (mut at, mut name, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
-        // SAFETY: `dict` is a dict that does not change, so every pair is given once, and both references are borrowed
-        // from it.
-        while unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut at, &raw mut name, &raw mut value) } != 0 {
-            let (name, value) = unsafe { (Borrowed::from_ptr(dict.py(), name), Borrowed::from_ptr(dict.py(), value)) };
-            if !name.is_instance_of::<PyString>() {
+        self.out.push(b'{');
+        for (name, value) in pairs {
+            if !name.is_exact_instance_of::<PyString>() && !name.is_instance_of::<PyString>() {
                 return Err(self.refused_type("expected a name that is a str", name));
             }
             let name = self.text(name)?;
-            self.members.push(Member { prefix: prefix(Name::plain(name), Form::Jcs), name, value });
+            self.members.push(Member { prefix: prefix(name.as_bytes(), Form::Jcs), name, value });
         }
         // From the last to the first, and so taken from the end.
         let members = &mut self.members[first..];
@@ -186,13 +255,15 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
         if members.windows(2).any(|pair| pair[0].order(&pair[1]) == Ordering::Equal) {
             return Err(self.refused("a name occurs twice"));
         }
-        self.out.push(b'{');
+        if let Some(rows) = learn {
+            self.learn(pairs, first, rows);
+        }
         while self.members.len() > first
             && let Some(member) = self.members.pop()
         {
             write_string(member.name, Form::Jcs, &mut self.out);
             self.out.push(b':');
-            self.value(member.value, depth + 1)?;
+            self.value(member.value, depth)?;
             if self.members.len() > first {
                 self.out.push(b',');
             }
@@ -201,13 +272,61 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
         Ok(())
     }
 
+    /// Remembers the names of a dict, whose members from `first` on are sorted, backwards.
+    fn learn(&mut self, pairs: Pairs<'a, 'py>, first: usize, rows: &mut Rows) {
+        let members = &self.members[first..];
+        if members.len() > MOST_KNOWN {
+            return;
+        }
+        rows.size = members.len();
+        self.known.extend(pairs.map(|(name, _)| Known { name: name.as_ptr(), nth: 0, end: 0 }));
+        for (nth, member) in members.iter().rev().enumerate() {
+            if nth > 0 {
+                self.written_names.push(b',');
+            }
+            write_string(member.name, Form::Jcs, &mut self.written_names);
+            self.written_names.push(b':');
+            let is_it = |(name, _)| self.text(name).is_ok_and(|text| text.as_ptr() == member.name.as_ptr());
+            let place = { pairs }.position(is_it).unwrap_or_default();
+            let known = &mut self.known[rows.start + nth];
+            (known.nth, known.end) = (place, self.written_names.len());
+        }
+    }
+
     fn enter(&self, depth: usize) -> Written<'py> {
         if depth == DEPTH { Err(self.refused("deeper than 128 levels")) } else { Ok(()) }
     }
 
     fn string(&mut self, text: Borrowed<'a, 'py, PyAny>) -> Written<'py> {
+        if self.sink.is_some() {
+            return self.pieces(text);
+        }
         let text = self.text(text)?;
         write_string(text, Form::Jcs, &mut self.out);
+        Ok(())
+    }
+
+    /// A str piece by piece, and none of it kept: asked for its UTF-8 as a whole, a str of more than ASCII keeps it.
+    fn pieces(&mut self, text: Borrowed<'a, 'py, PyAny>) -> Written<'py> {
+        let (py, index) = (text.py(), self.written());
+        // SAFETY: `text` is a str, so there is a length, and a new reference to each part of it, and to its UTF-8 where
+        // it has one; null and an exception where not.
+        let size = unsafe { ffi::PyUnicode_GetLength(text.as_ptr()) };
+        self.out.push(b'"');
+        for start in (0..size).step_by(PIECE.unsigned_abs()) {
+            let utf8 = unsafe {
+                let piece = ffi::PyUnicode_Substring(text.as_ptr(), start, size.min(start + PIECE));
+                let piece = Bound::from_owned_ptr_or_err(py, piece);
+                piece.and_then(|piece| Bound::from_owned_ptr_or_err(py, ffi::PyUnicode_AsUTF8String(piece.as_ptr())))
+            };
+            let utf8 = utf8.as_ref().ok().and_then(|utf8| utf8.cast::<PyBytes>().ok());
+            let Some(piece) = utf8.and_then(|utf8| std::str::from_utf8(utf8.as_bytes()).ok()) else {
+                return Err(Box::new(Refusal { index, ..*self.refused("a lone surrogate") }));
+            };
+            write_characters(piece, 0, Form::Jcs, &mut self.out);
+            self.check_size()?;
+        }
+        self.out.push(b'"');
         Ok(())
     }
 
@@ -298,10 +417,57 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
 impl Member<'_, '_> {
     #[inline]
     fn order(&self, other: &Self) -> Ordering {
-        let names = || compare(Name::plain(self.name), Name::plain(other.name), Form::Jcs);
+        let names = || compare(self.name.as_bytes(), other.name.as_bytes(), Form::Jcs);
         self.prefix.cmp(&other.prefix).then_with(names)
     }
 }
+
+/// What a dict gives, in its order. It must not change meanwhile.
+#[derive(Clone, Copy)]
+struct Pairs<'a, 'py> {
+    dict: Borrowed<'a, 'py, PyAny>,
+    at: isize,
+}
+
+impl<'a, 'py> Iterator for Pairs<'a, 'py> {
+    type Item = (Borrowed<'a, 'py, PyAny>, Borrowed<'a, 'py, PyAny>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (mut name, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+        let py = self.dict.py();
+        // SAFETY: `dict` is a dict that does not change, so every pair is given once, and both references are borrowed
+        // from it.
+        unsafe {
+            (ffi::PyDict_Next(self.dict.as_ptr(), &raw mut self.at, &raw mut name, &raw mut value) != 0)
+                .then(|| (Borrowed::from_ptr(py, name), Borrowed::from_ptr(py, value)))
+        }
+    }
+}
+
+/// What the dicts in a list have in common: rows of a table have the same names, which then need neither be sorted nor
+/// escaped again.
+#[derive(Clone, Copy)]
+struct Rows {
+    /// Names, and where they begin among `known`; none as long as nothing is known.
+    size: usize,
+    start: usize,
+    /// Where they begin among `written_names`.
+    written: usize,
+}
+
+struct Known {
+    /// The nth name that the dict gives. A str lives as long as the value that is walked, and so does its address.
+    name: *mut ffi::PyObject,
+    /// Which of these is the nth in order, and where its name ends as it is written.
+    nth: usize,
+    end: usize,
+}
+
+/// Items of a list whose second one is remembered.
+const WORTH_LEARNING: isize = 4;
+/// Names that are remembered.
+const MOST_KNOWN: usize = 64;
 
 /// `OrderedDict` and `defaultdict`, found before a walk: an import runs Python code.
 fn like_dict(py: Python<'_>) -> PyResult<&[Py<PyType>; 2]> {

@@ -181,6 +181,7 @@ def _accept(request: _Gated, verified: Verified) -> None:
         request._body = verified.body
         request._stream = BytesIO(verified.body)
         request.META["CONTENT_LENGTH"] = str(len(verified.body))
+        vars(request).pop("headers", None)  # a copy of META, if somebody has asked for it
 
 
 def _refuse(error: Rejected | Unavailable, request: HttpRequest) -> HttpResponse:
