@@ -93,7 +93,8 @@ def _measured(way: str, body: bytes, signed: bytes) -> dict[str, int]:
 def _measure(way: str, path: str, signature: str) -> dict[str, int]:
     source, verify = _ways()[way]
     given = source(Path(path).read_bytes())
-    verify(source(b"{}"), hmac.digest(_KEY.encode(), b"{}", "sha256").hex())  # what the first call alone takes
+    first = _beginning(given)
+    verify(first, hmac.digest(_KEY.encode(), _signed(first), "sha256").hex())  # what the first call alone takes
     largest = _largest_dict(given)
     gc.collect()
     _forget_peak()
@@ -102,6 +103,17 @@ def _measure(way: str, path: str, signature: str) -> dict[str, int]:
     measured = {"touched": _touched() - touched, "peak": _peak() - peak, "dict": largest}
     _check_refusal(verify, given, signature)
     return measured
+
+
+def _beginning(given: Any) -> Any:
+    """A small value of the same kind: it takes the same paths, and the allocator's pools for the same sizes."""
+    if isinstance(given, bytes):
+        return b"{}"
+    return given[:200] if isinstance(given, list) else dict(list(given.items())[:200])
+
+
+def _signed(given: Any) -> bytes:
+    return given if isinstance(given, bytes) else rfc8785.dumps(given)
 
 
 def _check_refusal(verify: Callable[[Any, str], object], given: Any, signature: str) -> None:

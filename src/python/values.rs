@@ -27,9 +27,11 @@ use crate::json::{DEPTH, Form, Options, compare, prefix, write_characters, write
 use crate::mac::Sink;
 
 /// Octets that are written before they are handed on.
-const STAGE: usize = 2 * 1024;
+const STAGE: usize = 1024;
+/// Members of a dict for which room is made at once.
+const LARGE: usize = 1024;
 /// Characters of a str that are looked at together, where what is written is handed on.
-const PIECE: isize = 512;
+const PIECE: isize = 128;
 
 /// The canonical form of `value`.
 pub(super) fn canonical_octets(value: &Bound<'_, PyAny>, options: Options) -> PyResult<Vec<u8>> {
@@ -241,6 +243,11 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     fn object(&mut self, pairs: Pairs<'a, 'py>, depth: usize, learn: Option<&mut Rows>) -> Written<'py> {
         let first = self.members.len();
         self.out.push(b'{');
+        // SAFETY: `dict` is a dict.
+        let size = unsafe { ffi::PyDict_Size(pairs.dict.as_ptr()) }.unsigned_abs();
+        if size > LARGE {
+            self.members.reserve_exact(size); // what grows step by step takes up to twice what it needs
+        }
         for (name, value) in pairs {
             if !name.is_exact_instance_of::<PyString>() && !name.is_instance_of::<PyString>() {
                 return Err(self.refused_type("expected a name that is a str", name));
