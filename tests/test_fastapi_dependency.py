@@ -11,9 +11,10 @@ from fastapi.testclient import TestClient
 
 from asgi_client import ORDER, Event, Server, scope_of, signed, whole
 from fastapi_shop import HOST, Order, Shop, denied, get, headers_of, post, shop_with_orders
-from judged import KEY_ID, NOW, ORIGIN, OTHER_KEY, RFC9421
+from judged import KEY, KEY_ID, NOW, ORIGIN, OTHER_KEY, RFC9421
 from reference import Message
-from sealgate import ConfigurationError, Verified, Verifier
+from sealgate import ConfigurationError, Signer, Verified, Verifier, schemes
+from sealgate import Request as SignedRequest
 from sealgate.fastapi import VerifiedBy
 
 
@@ -132,3 +133,13 @@ def test_trailers_do_not_become_headers_after_the_verdict_of_the_dependency() ->
     request = Request(scope, receive)
     assert asyncio.run(VerifiedBy(RFC9421.verifier())(request)).key_id == KEY_ID
     assert request.headers.raw == scope_of(message)["headers"]
+
+
+def test_a_canonical_form_is_not_proven_after_the_parser_has_seen_the_received_one() -> None:
+    """What the view was given and what was proven would be two texts."""
+    alone = Alone(Verifier(schemes.canonical_json(), keys=KEY))
+    signed = Signer(schemes.canonical_json(), key=KEY).sign(
+        SignedRequest("POST", "/orders", [("Content-Type", "application/json")], b'{"total": 1}')
+    )
+    answer = alone.client.post("/orders", content=b'{"total": 1.0}', headers=dict(signed.headers))
+    assert (500, []) == (answer.status_code, alone.ran)

@@ -198,6 +198,9 @@ class Scheme:
     def signs_body(self) -> bool:
         """The body itself is in the signature base, so it is read before the signature can be checked."""
     @property
+    def body_form(self) -> str | None:
+        """`jcs`, `pyjson` or `pyjson-utf8` where that form of the body is signed, and handed to the application."""
+    @property
     def fields(self) -> tuple[str, ...]:
         """Names of the header fields that carry the signature."""
     def weaknesses(self) -> frozenset[str]: ...

@@ -159,7 +159,8 @@ class VerifiedBy:
 
     It cannot keep that nothing is parsed before: FastAPI reads and parses the body first, without this limit, and
     answers 422 to a malformed one; 404s, /docs and other routes stay open. Form endpoints have consumed the
-    stream by then, so nothing could be proven: `ConfigurationError`, which is a 500. Prefer `Sealgate`.
+    stream by then, so nothing could be proven: `ConfigurationError`, which is a 500. So is a scheme that signs a
+    canonical form, since the view would be given the received one. Prefer `Sealgate`.
     """
 
     def __init__(self, verifier: Verifier) -> None:
@@ -174,6 +175,8 @@ class VerifiedBy:
         if isinstance(connection, WebSocket):
             return await self._prove(connection, connection.receive)
         request = cast("Request", connection)
+        if self.verifiers[0].scheme.body_form is not None:
+            raise ConfigurationError("VerifiedBy: FastAPI has parsed the body as received: this scheme needs Sealgate")
         async with aclosing(request.stream()) as chunks:
             verified = await self._prove(request, _messages(chunks))
         request._body = verified.body  # as Request.body() does, so that the view can read it again

@@ -40,6 +40,12 @@ impl Form {
     pub fn parse(name: &str) -> Option<Self> {
         FORMS.iter().find(|(known, _)| *known == name).map(|(_, form)| *form)
     }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        FORMS.iter().find(|(_, form)| *form == self).map_or("", |(name, _)| name)
+    }
 }
 
 /// How to canonicalize.

@@ -17,7 +17,7 @@ use crate::content::Content;
 use crate::coverage::Aspect;
 use crate::error::{Code, Error};
 use crate::grammar::Grammar;
-use crate::json::Canonical;
+use crate::json::{Canonical, Form};
 use crate::mac::{self, Hash};
 use crate::scheme::{self as schemes, Terms};
 use crate::sign::{Signed, ToSign};
@@ -278,6 +278,11 @@ impl Scheme {
     #[getter]
     fn signs_body(&self) -> bool {
         self.scheme.coverage().has(Aspect::Body)
+    }
+
+    #[getter]
+    fn body_form(&self) -> Option<&'static str> {
+        self.scheme.body_form().map(Form::name)
     }
 
     #[getter]
