@@ -1,26 +1,45 @@
-"""Runs the bulk sets of open conformance data against sealgate: `python tests/bulk_vectors.py DIR`.
+"""Runs the bulk sets of open conformance data against sealgate: `python tests/bulk_vectors.py [--slow] DIR`.
 
-DIR holds hmac_rfc, wycheproof_hmac, rfc9421, rfc9530 and webhooks_core, one JSON object a line. Every row is run; none is
-skipped. A row agrees, or it is beyond what we take and shown to be refused, or it is a deviation declared below by its
-reason. Exit code 1 where a row is none of these, 2 where a set is absent.
+DIR holds hmac_rfc, wycheproof_hmac, rfc9421, rfc9530, webhooks_core and jsontestsuite, one JSON object a line, and
+jcs_rfc8785 and jcs_es6_numbers, in files as they were published. Every row is run; none is skipped. A row agrees, or it is
+beyond what we take and shown to be refused, or it is a deviation declared below by its reason. The sequence of ES6 numbers
+is made again, for its published checksums, up to a million lines, with `--slow` up to ten million. Exit code 1 where a row
+is none of these, 2 where a set is absent.
 """
 
 from __future__ import annotations
 
+import argparse
 import base64
+import hashlib
 import json
+import math
 import re
+import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import reference
 from reference import Message
-from sealgate import ConfigurationError, Key, KeyRing, Rejected, Request, Scheme, SealgateError, Verifier, schemes
-from sealgate.exceptions import InvalidSignature
+from sealgate import (
+    ConfigurationError,
+    Key,
+    KeyRing,
+    Rejected,
+    Request,
+    Scheme,
+    SealgateError,
+    Verifier,
+    canonicalize,
+    canonicalize_json,
+    schemes,
+)
+from sealgate.exceptions import CanonicalizationError, InvalidSignature
 
 Row = dict[str, Any]
 
@@ -135,6 +154,61 @@ def run_webhook(row: Row) -> str:
     return AGREED
 
 
+def run_canonical_document(row: Row) -> str:
+    text, expected = row["text"], row["canonical"]
+    must(bytes.fromhex(row["canonical_hex"]) == expected, "another document than its octets")
+    for found in (canonicalize_json(text), canonicalize_json(text.decode()), canonicalize(json.loads(text))):
+        must(found == expected, "another canonical form")
+    return AGREED
+
+
+def run_es6_number(row: Row) -> str:
+    (number,) = struct.unpack(">d", bytes.fromhex(row["id"].zfill(16)))
+    for found in (canonicalize(number), canonicalize_json(repr(float(number))), canonicalize_json(row["text"])):
+        must(found.decode() == row["text"], "another number")
+    return AGREED
+
+
+def run_es6_checksum(row: Row) -> str:
+    """The lines in the order of their generator, each number from a value and from its text."""
+    digest, sequence = hashlib.sha256(), islice(es6_numbers(row["static"]), row["lines"])
+    while numbers := [*islice(sequence, 1000)]:
+        written = canonicalize(numbers)
+        must(written == canonicalize_json(f"[{','.join(map(repr, numbers))}]"), "another number from text")
+        bits = struct.unpack(f"<{len(numbers)}Q", struct.pack(f"<{len(numbers)}d", *numbers))
+        texts = written[1:-1].decode().split(",")
+        digest.update("".join(f"{each:x},{text}\n" for each, text in zip(bits, texts, strict=True)).encode())
+    must(digest.hexdigest() == row["sha256"], "another checksum")
+    return AGREED
+
+
+def run_json_text(row: Row) -> str:
+    """JSONTestSuite; by RFC 7493, which RFC 8785 demands, and which refuses some that RFC 8259 takes."""
+    text = base64.b64decode(row["input_b64"])
+    for form in ("jcs", "pyjson", "pyjson-utf8"):
+        call = partial(canonicalize_json, text, form=form)
+        if row["ijson_expect"] == "reject":
+            refusing(call, AGREED, CanonicalizationError)
+        elif form == "jcs":
+            must(call() == reference.canonical_json(text), "another canonical form")
+        else:
+            must(call() == reference.python_json(text, ensure_ascii=form == "pyjson"), "another form")
+    return AGREED
+
+
+def es6_numbers(static: Sequence[float]) -> Iterator[float]:
+    """github.com/cyberphone/json-canonicalization, testdata/numgen.js: chosen ones, a run of small ones, random bits."""
+    serial = (struct.unpack("<d", struct.pack("<Q", 0x0010000000000000 + nth))[0] for nth in range(2000))
+    return chain(static, serial, filter(math.isfinite, _random_numbers()))
+
+
+def _random_numbers() -> Iterator[float]:
+    state = bytes(32)
+    while True:
+        state = hashlib.sha256(state).digest()
+        yield from (number for number in struct.unpack("<4d", state) if number)
+
+
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 
@@ -194,13 +268,49 @@ def refusing(call: Callable[[], object], outcome: str, kind: type[SealgateError]
 
 # --- the table --------------------------------------------------------------------------------------------------------
 
-SETS: list[tuple[str, str, Callable[[Row], str]]] = [
-    ("hmac_rfc", "*.jsonl", run_hmac),
-    ("wycheproof_hmac", "*.jsonl", run_wycheproof),
-    ("rfc9421", "sigbase_cases.jsonl", run_signature_base),
-    ("rfc9421", "component_cases.jsonl", run_component),
-    ("rfc9530", "*.jsonl", run_digest),
-    ("webhooks_core", "*.jsonl", run_webhook),
+
+def lines(folder: Path, pattern: str) -> Iterator[Row]:
+    for path in sorted(folder.glob(pattern)):
+        for line in path.read_text().splitlines():
+            row = json.loads(line)
+            if row.get("provider", "github") in _PROVIDERS:
+                yield row
+
+
+def documents(folder: Path, pattern: str) -> Iterator[Row]:
+    for path in sorted(folder.glob(pattern)):
+        name = path.stem.removeprefix("input_")
+        canonical = (folder / f"output_{name}.json").read_bytes()
+        octets = (folder / f"outhex_{name}.txt").read_text()
+        yield {"id": name, "text": path.read_bytes(), "canonical": canonical, "canonical_hex": octets}
+
+
+def numbers(folder: Path, pattern: str) -> Iterator[Row]:
+    for path in sorted(folder.glob(pattern)):
+        for line in path.read_text().splitlines():
+            yield dict(zip(("id", "text"), line.split(","), strict=True))
+
+
+def checksums(folder: Path, pattern: str) -> Iterator[Row]:
+    for path in folder.glob(pattern):
+        first = islice(numbers(folder, "es6_numbers_first10000.txt"), 168)
+        static = [struct.unpack(">d", bytes.fromhex(row["id"].zfill(16)))[0] for row in first]
+        for count, sha256 in json.loads(path.read_text())["sha256_of_first_n_lines"].items():
+            yield {"id": f"first-{count}", "lines": int(count), "sha256": sha256, "static": static}
+
+
+#: Folder, files, how they are read into rows, how a row is run.
+SETS: list[tuple[str, str, Callable[[Path, str], Iterator[Row]], Callable[[Row], str]]] = [
+    ("hmac_rfc", "*.jsonl", lines, run_hmac),
+    ("wycheproof_hmac", "*.jsonl", lines, run_wycheproof),
+    ("rfc9421", "sigbase_cases.jsonl", lines, run_signature_base),
+    ("rfc9421", "component_cases.jsonl", lines, run_component),
+    ("rfc9530", "*.jsonl", lines, run_digest),
+    ("webhooks_core", "*.jsonl", lines, run_webhook),
+    ("jcs_rfc8785", "input_*.json", documents, run_canonical_document),
+    ("jcs_es6_numbers", "es6_numbers_first10000.txt", numbers, run_es6_number),
+    ("jcs_es6_numbers", "checksums.json", checksums, run_es6_checksum),
+    ("jsontestsuite", "y_n.jsonl", lines, run_json_text),
 ]
 
 
@@ -218,34 +328,29 @@ class Tally:
             self.unexpected.append(f"{row['id']}: {type(error).__name__}: {error}")
 
 
-def rows(folder: Path, pattern: str) -> Iterator[Row]:
-    for path in sorted(folder.glob(pattern)):
-        for line in path.read_text().splitlines():
-            row = json.loads(line)
-            if row.get("provider", "github") in _PROVIDERS:
-                yield row
-
-
-def tally(directory: Path) -> list[tuple[str, Tally]]:
+def tally(directory: Path, longest: int) -> list[tuple[str, Tally]]:
     tallies = []
-    for name, pattern, run in SETS:
+    for name, pattern, rows, run in SETS:
         counted = Tally()
         for row in rows(directory / name, pattern):
-            counted.add(row, run)
-        tallies.append((f"{name}/{pattern.split('_')[0]}" if "_" in pattern else name, counted))
+            if row.get("lines", 0) <= longest:
+                counted.add(row, run)
+        several = sum(name == other for other, *_ in SETS) > 1
+        tallies.append((f"{name}/{re.split('[_.]', pattern)[0]}" if several else name, counted))
     return tallies
 
 
-def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        print(__doc__)
-        return 2
-    tallies = tally(Path(arguments[0]))
-    print(f"{'set':24}{'rows':>6}{'agree':>7}{'refused':>9}{'declared':>10}{'unexpected':>12}")
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--slow", action="store_true", help="ten million ES6 numbers")
+    arguments = parser.parse_args()
+    tallies = tally(arguments.directory, 10**7 if arguments.slow else 10**6)
+    print(f"{'set':28}{'rows':>6}{'agree':>7}{'refused':>9}{'declared':>10}{'unexpected':>12}")
     for name, counted in tallies:
         agreed, refused = (len(counted.outcomes.get(outcome, ())) for outcome in (AGREED, REFUSED))
         declared = sum(len(ids) for outcome, ids in counted.outcomes.items() if outcome in DECLARED)
-        print(f"{name:24}{counted.rows:6}{agreed:7}{refused:9}{declared:10}{len(counted.unexpected):12}")
+        print(f"{name:28}{counted.rows:6}{agreed:7}{refused:9}{declared:10}{len(counted.unexpected):12}")
     for name, counted in tallies:
         for outcome, ids in sorted(counted.outcomes.items()):
             if outcome != AGREED:
@@ -259,4 +364,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -41,7 +41,7 @@ def verifiers() -> dict[str, Any]:
 
 
 def test_there_is_an_example_for_each_framework() -> None:
-    assert set(BLOCKS) == {"core", "django", "django-views", "flask", "fastapi"}
+    assert set(BLOCKS) == {"core", "canonical", "django", "django-views", "flask", "fastapi"}
 
 
 def test_the_core_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,6 +49,13 @@ def test_the_core_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     namespace: dict[str, Any] = {}
     exec(compile(BLOCKS["core"], "README.md", "exec"), namespace)
     assert namespace["verified"].key_id == "acme"
+
+
+def test_the_canonical_example_runs() -> None:
+    """It asserts itself; that it can fail is shown with another number."""
+    exec(compile(BLOCKS["canonical"], "README.md", "exec"), {})
+    with pytest.raises(AssertionError):
+        exec(compile(BLOCKS["canonical"].replace("1.0", "1.5"), "README.md", "exec"), {})
 
 
 def test_the_flask_example_runs() -> None:
