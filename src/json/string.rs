@@ -242,11 +242,11 @@ fn unit(digits: &[u8]) -> Option<u32> {
 
 /// The value of each hexadecimal digit; any other octet makes a unit of four too large.
 static HEX: [u32; 256] = {
-    let mut values = [1 << 16; 256];
-    let mut digit = 0;
+    let mut values = [1 << 16; 256_usize];
+    let mut digit = 0_u32;
     while digit < 16 {
-        values[b"0123456789abcdef"[digit] as usize] = digit as u32;
-        values[b"0123456789ABCDEF"[digit] as usize] = digit as u32;
+        values[b"0123456789abcdef"[digit as usize] as usize] = digit;
+        values[b"0123456789ABCDEF"[digit as usize] as usize] = digit;
         digit += 1;
     }
     values

@@ -61,6 +61,7 @@ fn read(py: Python<'_>, text: &[u8], options: Options) -> Result<Canonical, Erro
 }
 
 /// Octets, from 1 to `LONGEST`.
+#[derive(Clone, Copy)]
 pub(super) struct Limit(usize);
 
 impl<'py> FromPyObject<'_, 'py> for Limit {

@@ -3,6 +3,7 @@
 mod json;
 mod keys;
 mod request;
+mod rows;
 mod scheme;
 mod values;
 

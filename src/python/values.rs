@@ -22,6 +22,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 
+use super::rows::{KnownNames, Rows, Shape};
 use crate::error::{Code, Error};
 use crate::json::{DEPTH, Form, Options, compare, prefix, write_characters, write_float, write_integer, write_string};
 use crate::mac::Sink;
@@ -55,11 +56,11 @@ struct Writer<'a, 'py, 's> {
     sink: Option<&'s mut dyn Sink>,
     /// Octets that the sink has.
     passed: usize,
+    /// Octets that `out` may hold.
+    room: usize,
     /// Members of the open objects that are not written yet; the next one is the last.
     members: Vec<Member<'a, 'py>>,
-    /// Of the open lists.
-    known: Vec<Known>,
-    written_names: Vec<u8>,
+    known: KnownNames,
     like_dict: &'py [Py<PyType>; 2],
 }
 
@@ -80,14 +81,15 @@ type Written<'py> = Result<(), Box<Refusal<'py>>>;
 
 impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     fn new(py: Python<'py>, options: Options, sink: Option<&'s mut dyn Sink>) -> PyResult<Self> {
+        let room = if sink.is_some() { STAGE.min(options.limit) } else { options.limit };
         Ok(Self {
             options,
+            room,
             out: Vec::with_capacity(1024),
             sink,
             passed: 0,
             members: Vec::with_capacity(32),
-            known: Vec::new(),
-            written_names: Vec::new(),
+            known: KnownNames::default(),
             like_dict: like_dict(py)?,
         })
     }
@@ -127,13 +129,17 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
 
     #[inline]
     fn check_size(&mut self) -> Written<'py> {
-        if self.written() > self.options.limit {
-            let index = self.options.limit;
+        if self.out.len() > self.room { self.make_room() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn make_room(&mut self) -> Written<'py> {
+        let index = self.options.limit;
+        if self.written() > index {
             return Err(Box::new(Refusal { index, ..*self.refused("the canonical form is over the limit") }));
         }
-        if self.out.len() > STAGE {
-            self.hand_on();
-        }
+        self.hand_on();
+        self.room = STAGE.min(index - self.passed);
         Ok(())
     }
 
@@ -176,48 +182,49 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     fn array(&mut self, depth: usize, size: isize, item: impl Fn(isize) -> Borrowed<'a, 'py, PyAny>) -> Written<'py> {
         self.enter(depth)?;
         self.out.push(b'[');
-        let mut rows = Rows { size: 0, start: self.known.len(), written: self.written_names.len() };
+        let mut rows = self.known.open(size.unsigned_abs());
         for index in 0..size {
             if index > 0 {
                 self.out.push(b',');
             }
             let item = item(index);
             if item.is_exact_instance_of::<PyDict>() {
-                self.row(item, depth + 1, &mut rows, index == 1 && size >= WORTH_LEARNING)?;
+                self.row(item, depth + 1, &mut rows, index > 0)?;
                 self.check_size()?;
             } else {
                 self.value(item, depth + 1)?;
             }
         }
-        self.known.truncate(rows.start);
-        self.written_names.truncate(rows.written);
+        self.known.close(&rows);
         self.out.push(b']');
         Ok(())
     }
 
     fn dict(&mut self, dict: Borrowed<'a, 'py, PyAny>, depth: usize) -> Written<'py> {
         self.enter(depth)?;
-        self.object(Pairs { dict, at: 0 }, depth + 1, None)
+        self.object(dict, depth + 1, None)
     }
 
-    /// A dict in a list. `learn`: its names are remembered, for the rows to come.
+    /// A dict in a list. `learn`: its names are remembered, if no row before had as many.
     fn row(&mut self, dict: Borrowed<'a, 'py, PyAny>, depth: usize, rows: &mut Rows, learn: bool) -> Written<'py> {
         self.enter(depth)?;
-        let (pairs, first) = (Pairs { dict, at: 0 }, self.members.len());
+        let first = self.members.len();
         // SAFETY: `dict` is a dict.
         let size = unsafe { ffi::PyDict_Size(dict.as_ptr()) }.unsigned_abs();
-        if rows.size == size && self.has_names(*rows, pairs) {
-            return self.known_object(*rows, first, depth + 1);
+        let shape = rows.of_size(size);
+        if let Some(shape) = shape
+            && self.has_names(shape, Pairs::of(dict))
+        {
+            return self.known_object(shape, first, depth + 1);
         }
         self.members.truncate(first);
-        self.object(pairs, depth + 1, learn.then_some(rows))
+        self.object(dict, depth + 1, Some(rows).filter(|_| learn && shape.is_none()))
     }
 
-    /// Takes the members as the dict gives them, as long as their names are those of `rows`.
-    fn has_names(&mut self, rows: Rows, mut pairs: Pairs<'a, 'py>) -> bool {
-        let known = &self.known[rows.start..rows.start + rows.size];
-        known.iter().all(|known| {
-            let pair = pairs.next().filter(|(name, _)| name.as_ptr() == known.name);
+    /// Takes the members as the dict gives them, as long as their names are those of `shape`.
+    fn has_names(&mut self, shape: Shape, mut pairs: Pairs<'a, 'py>) -> bool {
+        self.known.addresses(shape).all(|address| {
+            let pair = pairs.next().filter(|(name, _)| name.as_ptr().addr() == address);
             pair.is_some_and(|(_, value)| {
                 self.members.push(Member { prefix: 0, name: "", value });
                 true
@@ -225,30 +232,28 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
         })
     }
 
-    /// The members from `first` on, whose names are those of `rows`.
-    fn known_object(&mut self, rows: Rows, first: usize, depth: usize) -> Written<'py> {
-        let mut start = rows.written;
+    /// The members from `first` on, whose names are those of `shape`.
+    fn known_object(&mut self, shape: Shape, first: usize, depth: usize) -> Written<'py> {
         self.out.push(b'{');
-        for nth in rows.start..rows.start + rows.size {
-            let Known { nth, end, .. } = self.known[nth];
-            self.out.extend_from_slice(&self.written_names[start..end]);
-            start = end;
-            self.value(self.members[first + nth].value, depth)?;
+        for nth in 0..shape.size {
+            let (name, place) = self.known.in_order(shape, nth);
+            self.out.extend_from_slice(name);
+            self.value(self.members[first + place].value, depth)?;
         }
         self.members.truncate(first);
         self.out.push(b'}');
         Ok(())
     }
 
-    fn object(&mut self, pairs: Pairs<'a, 'py>, depth: usize, learn: Option<&mut Rows>) -> Written<'py> {
+    fn object(&mut self, dict: Borrowed<'a, 'py, PyAny>, depth: usize, learn: Option<&mut Rows>) -> Written<'py> {
         let first = self.members.len();
         self.out.push(b'{');
         // SAFETY: `dict` is a dict.
-        let size = unsafe { ffi::PyDict_Size(pairs.dict.as_ptr()) }.unsigned_abs();
+        let size = unsafe { ffi::PyDict_Size(dict.as_ptr()) }.unsigned_abs();
         if size > LARGE {
             self.members.reserve_exact(size); // what grows step by step takes up to twice what it needs
         }
-        for (name, value) in pairs {
+        for (name, value) in Pairs::of(dict) {
             if !name.is_exact_instance_of::<PyString>() && !name.is_instance_of::<PyString>() {
                 return Err(self.refused_type("expected a name that is a str", name));
             }
@@ -263,7 +268,9 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
             return Err(self.refused("a name occurs twice"));
         }
         if let Some(rows) = learn {
-            self.learn(pairs, first, rows);
+            let text = |name| utf8(name).map_or(0, |text| text.as_ptr().addr());
+            let given = Pairs::of(dict).map(|(name, _)| (name.as_ptr().addr(), text(name)));
+            self.known.learn(rows, &given, self.members[first..].iter().rev().map(|member| member.name));
         }
         while self.members.len() > first
             && let Some(member) = self.members.pop()
@@ -277,27 +284,6 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
         }
         self.out.push(b'}');
         Ok(())
-    }
-
-    /// Remembers the names of a dict, whose members from `first` on are sorted, backwards.
-    fn learn(&mut self, pairs: Pairs<'a, 'py>, first: usize, rows: &mut Rows) {
-        let members = &self.members[first..];
-        if members.len() > MOST_KNOWN {
-            return;
-        }
-        rows.size = members.len();
-        self.known.extend(pairs.map(|(name, _)| Known { name: name.as_ptr(), nth: 0, end: 0 }));
-        for (nth, member) in members.iter().rev().enumerate() {
-            if nth > 0 {
-                self.written_names.push(b',');
-            }
-            write_string(member.name, Form::Jcs, &mut self.written_names);
-            self.written_names.push(b':');
-            let is_it = |(name, _)| self.text(name).is_ok_and(|text| text.as_ptr() == member.name.as_ptr());
-            let place = { pairs }.position(is_it).unwrap_or_default();
-            let known = &mut self.known[rows.start + nth];
-            (known.nth, known.end) = (place, self.written_names.len());
-        }
     }
 
     fn enter(&self, depth: usize) -> Written<'py> {
@@ -337,17 +323,9 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
         Ok(())
     }
 
-    /// The characters of a str, which keeps its UTF-8 as long as it lives.
     #[inline]
     fn text(&self, text: Borrowed<'a, 'py, PyAny>) -> Result<&'a str, Box<Refusal<'py>>> {
-        let mut size = 0;
-        // SAFETY: `text` is a str; what is returned is its own UTF-8, of that many octets, or null where it has none.
-        let octets = unsafe { ffi::PyUnicode_AsUTF8AndSize(text.as_ptr(), &raw mut size) };
-        if octets.is_null() {
-            drop(PyErr::take(text.py()));
-            return Err(self.refused("a lone surrogate"));
-        }
-        Ok(unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(octets.cast(), size.unsigned_abs())) })
+        utf8(text).ok_or_else(|| self.refused("a lone surrogate"))
     }
 
     fn integer(&mut self, integer: Borrowed<'a, 'py, PyAny>) -> Written<'py> {
@@ -429,11 +407,30 @@ impl Member<'_, '_> {
     }
 }
 
+/// The characters of a str, which keeps its UTF-8 as long as it lives; None where it has none.
+#[inline]
+fn utf8<'a>(text: Borrowed<'a, '_, PyAny>) -> Option<&'a str> {
+    let mut size = 0;
+    // SAFETY: `text` is a str; what is returned is its own UTF-8, of that many octets, or null and an exception.
+    let octets = unsafe { ffi::PyUnicode_AsUTF8AndSize(text.as_ptr(), &raw mut size) };
+    if octets.is_null() {
+        drop(PyErr::take(text.py()));
+        return None;
+    }
+    Some(unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(octets.cast(), size.unsigned_abs())) })
+}
+
 /// What a dict gives, in its order. It must not change meanwhile.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Pairs<'a, 'py> {
     dict: Borrowed<'a, 'py, PyAny>,
     at: isize,
+}
+
+impl<'a, 'py> Pairs<'a, 'py> {
+    fn of(dict: Borrowed<'a, 'py, PyAny>) -> Self {
+        Self { dict, at: 0 }
+    }
 }
 
 impl<'a, 'py> Iterator for Pairs<'a, 'py> {
@@ -451,30 +448,6 @@ impl<'a, 'py> Iterator for Pairs<'a, 'py> {
         }
     }
 }
-
-/// What the dicts in a list have in common: rows of a table have the same names, which then need neither be sorted nor
-/// escaped again.
-#[derive(Clone, Copy)]
-struct Rows {
-    /// Names, and where they begin among `known`; none as long as nothing is known.
-    size: usize,
-    start: usize,
-    /// Where they begin among `written_names`.
-    written: usize,
-}
-
-struct Known {
-    /// The nth name that the dict gives. A str lives as long as the value that is walked, and so does its address.
-    name: *mut ffi::PyObject,
-    /// Which of these is the nth in order, and where its name ends as it is written.
-    nth: usize,
-    end: usize,
-}
-
-/// Items of a list whose second one is remembered.
-const WORTH_LEARNING: isize = 4;
-/// Names that are remembered.
-const MOST_KNOWN: usize = 64;
 
 /// `OrderedDict` and `defaultdict`, found before a walk: an import runs Python code.
 fn like_dict(py: Python<'_>) -> PyResult<&[Py<PyType>; 2]> {
