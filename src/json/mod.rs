@@ -3,14 +3,15 @@
 //! A text is read in one pass, before anybody is authenticated: no tree of values, a bounded depth, and work that is
 //! linear but for the sorting of names. What is canonical as it stands is not even copied.
 
+mod canonical;
 mod number;
 mod order;
 mod scan;
 mod string;
 
+pub use canonical::Canonical;
 pub use number::{write_float, write_integer};
 pub use order::{compare, prefix};
-pub use scan::Canonical;
 pub use string::{write_characters, write_string};
 
 use crate::error::{Code, Error, Result};

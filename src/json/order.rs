@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::Form;
+use super::canonical::Span;
 use super::string::load;
 
 /// How the name `a` stands to `b`; both in UTF-8, without escapes.
@@ -36,4 +37,48 @@ pub fn prefix(name: &[u8], form: Form) -> u64 {
 #[inline]
 fn weight(octet: u8, form: Form) -> u8 {
     if form == Form::Jcs && (octet == 0xEE || octet == 0xEF) { octet + 0x10 } else { octet }
+}
+
+/// A member of an object that is still open.
+pub(super) struct Member {
+    /// Of its name, as two halves: an alignment of 8 would cost 4 octets a member.
+    pub(super) prefix: [u32; 2],
+    /// Where its name begins, and how long it is: in the text, or where the highest bit says so among the decoded names.
+    pub(super) name: u32,
+    pub(super) name_size: u32,
+    pub(super) span: Span,
+}
+
+pub(super) const DECODED: u32 = 1 << 31;
+
+/// Where the octets of names are.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a> {
+    pub(super) text: &'a [u8],
+    /// Names that had escapes: four octets, where the name begins in the text, and then the name.
+    pub(super) decoded: &'a [u8],
+    pub(super) form: Form,
+}
+
+impl<'a> Names<'a> {
+    #[inline]
+    pub(super) fn order(&self, a: &Member, b: &Member) -> Ordering {
+        a.prefix.cmp(&b.prefix).then_with(|| compare(self.octets(a), self.octets(b), self.form))
+    }
+
+    fn octets(&self, member: &Member) -> &'a [u8] {
+        let (start, size) = (member.name as usize, (member.name_size & !DECODED) as usize);
+        let names = if member.name_size & DECODED == 0 { self.text } else { self.decoded };
+        &names[start..start + size]
+    }
+
+    /// Where the name begins in the text, with its quote.
+    pub(super) fn index(&self, member: &Member) -> usize {
+        let start = member.name as usize;
+        let decoded = self.decoded.get(start.wrapping_sub(4)..start).and_then(|octets| octets.try_into().ok());
+        match decoded {
+            Some(start) if member.name_size & DECODED != 0 => u32::from_le_bytes(start) as usize - 1,
+            _ => start - 1,
+        }
+    }
 }

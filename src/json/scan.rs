@@ -1,228 +1,48 @@
-//! The one pass over a text (RFC 8259), and what it leaves: canonical pieces in the order of the text, and where to
-//! find the members of each object whose names were out of order.
+//! The one pass over a text (RFC 8259).
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use super::canonical::{Canonical, Object, Pieces, Span};
 use super::number::Token;
-use super::order::{compare, prefix};
+use super::order::{DECODED, Member, Names, prefix};
 use super::string::{Escaped, basic, plain, unescaped};
 use super::{DEPTH, Form, LONGEST, Options, refused};
 use crate::error::Result;
-use crate::mac::Sink;
 
-/// The canonical form of a text that is kept elsewhere: what differs from that text, and the order of its members.
-pub struct Canonical {
-    /// The canonical pieces one after another; or where they stand in the text itself.
-    pieces: Pieces,
-    objects: Vec<Object>,
-    spans: Vec<Span>,
-}
-
-enum Pieces {
-    Within(Range<usize>),
-    Own(Vec<u8>),
-}
-
-/// An object that has to be put in order, or that holds one. Objects are kept in the order in which they begin.
-struct Object {
-    /// From its first member to its end; places are offsets in the pieces.
-    start: u32,
-    end: u32,
-    /// Its members, in order; none where they are in order as they stand.
-    spans: Range<u32>,
-    /// The first object after it.
-    next: u32,
-}
-
-/// A member of such an object.
-struct Span {
-    start: u32,
-    end: u32,
-    /// The first object that begins in it or after it.
-    object: u32,
-}
-
-/// A member of an object that is still open.
-struct Member {
-    /// Of its name, as two halves: an alignment of 8 would cost 4 octets a member.
-    prefix: [u32; 2],
-    /// Where its name begins, and how long it is: in the text, or where the highest bit says so among the decoded names.
-    name: u32,
-    name_size: u32,
-    span: Span,
-}
-
-const DECODED: u32 = 1 << 31;
-
-/// Where the octets of names are.
-#[derive(Clone, Copy)]
-struct Names<'a> {
-    text: &'a [u8],
-    /// Names that had escapes: four octets, where the name begins in the text, and then the name.
-    decoded: &'a [u8],
-    form: Form,
-}
-
-impl<'a> Names<'a> {
-    #[inline]
-    fn order(&self, a: &Member, b: &Member) -> Ordering {
-        a.prefix.cmp(&b.prefix).then_with(|| compare(self.octets(a), self.octets(b), self.form))
+/// Reads a text to its end.
+pub(super) fn read(text: &[u8], options: Options) -> Result<Canonical> {
+    let limit = options.limit.min(LONGEST);
+    if text.len() > limit {
+        return Err(refused("the text is over the limit", limit));
     }
-
-    fn octets(&self, member: &Member) -> &'a [u8] {
-        let (start, size) = (member.name as usize, (member.name_size & !DECODED) as usize);
-        let names = if member.name_size & DECODED == 0 { self.text } else { self.decoded };
-        &names[start..start + size]
+    if text.starts_with(b"\xEF\xBB\xBF") {
+        return Err(refused("a byte order mark", 0));
     }
-
-    /// Where the name begins in the text, with its quote.
-    fn index(&self, member: &Member) -> usize {
-        let start = member.name as usize;
-        let decoded = self.decoded.get(start.wrapping_sub(4)..start).and_then(|octets| octets.try_into().ok());
-        match decoded {
-            Some(start) if member.name_size & DECODED != 0 => u32::from_le_bytes(start) as usize - 1,
-            _ => start - 1,
-        }
+    let utf8 = simdutf8::basic::from_utf8(text).map_err(|_| {
+        let error = std::str::from_utf8(text).err();
+        refused("not UTF-8", error.map_or(0, |error| error.valid_up_to()))
+    })?;
+    let start = blank(text);
+    let mut scan = Scan {
+        text,
+        utf8,
+        options,
+        at: start,
+        copied: start,
+        out: Vec::new(),
+        scratch: Vec::new(),
+        decoded: Vec::new(),
+        members: Vec::with_capacity(32),
+        objects: Vec::with_capacity(16),
+        spans: Vec::with_capacity(32),
+    };
+    scan.value(0)?;
+    let end = scan.at + blank(&text[scan.at..]);
+    if end != text.len() {
+        return Err(refused("text after the value", end));
     }
-}
-
-impl Canonical {
-    /// Reads a text; whatever is asked for later needs the same text again.
-    pub fn read(text: &[u8], options: Options) -> Result<Self> {
-        let limit = options.limit.min(LONGEST);
-        if text.len() > limit {
-            return Err(refused("the text is over the limit", limit));
-        }
-        if text.starts_with(b"\xEF\xBB\xBF") {
-            return Err(refused("a byte order mark", 0));
-        }
-        let utf8 = simdutf8::basic::from_utf8(text).map_err(|_| {
-            let error = std::str::from_utf8(text).err();
-            refused("not UTF-8", error.map_or(0, |error| error.valid_up_to()))
-        })?;
-        let start = blank(text);
-        let mut scan = Scan {
-            text,
-            utf8,
-            options,
-            at: start,
-            copied: start,
-            out: Vec::new(),
-            scratch: Vec::new(),
-            decoded: Vec::new(),
-            members: Vec::with_capacity(32),
-            objects: Vec::with_capacity(16),
-            spans: Vec::with_capacity(32),
-        };
-        scan.value(0)?;
-        let end = scan.at + blank(&text[scan.at..]);
-        if end != text.len() {
-            return Err(refused("text after the value", end));
-        }
-        Ok(scan.finished())
-    }
-
-    /// Octets of the canonical form.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        match &self.pieces {
-            Pieces::Within(range) => range.len(),
-            Pieces::Own(octets) => octets.len(),
-        }
-    }
-
-    /// Whether the text is canonical as it stands.
-    #[must_use]
-    pub fn is_whole(&self, text: &[u8]) -> bool {
-        self.objects.is_empty() && matches!(&self.pieces, Pieces::Within(range) if range.len() == text.len())
-    }
-
-    /// Writes the canonical form of `text`, which is the text that was read.
-    pub fn write(&self, text: &[u8], sink: &mut impl Sink) {
-        let pieces = self.pieces(text);
-        self.write_ordered(pieces, 0..pieces.len(), 0, sink);
-    }
-
-    /// The same, for a sink that likes large pieces: a hash.
-    pub fn feed(&self, text: &[u8], sink: &mut impl Sink) {
-        if self.objects.is_empty() {
-            return sink.put(self.pieces(text));
-        }
-        let mut staged = Staged { sink, octets: [0; STAGE], size: 0 };
-        self.write(text, &mut staged);
-        staged.flush();
-    }
-
-    /// The canonical form of `text`, which is the text that was read.
-    #[must_use]
-    pub fn octets<'a>(&'a self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        if self.objects.is_empty() {
-            return Cow::Borrowed(self.pieces(text));
-        }
-        let mut octets = Vec::with_capacity(self.size());
-        self.write(text, &mut octets);
-        Cow::Owned(octets)
-    }
-
-    fn pieces<'a>(&'a self, text: &'a [u8]) -> &'a [u8] {
-        match &self.pieces {
-            Pieces::Within(range) => &text[range.clone()],
-            Pieces::Own(octets) => octets,
-        }
-    }
-
-    /// Each octet is copied once, however deep the objects out of order lie in each other.
-    fn write_ordered(&self, pieces: &[u8], range: Range<usize>, first: usize, sink: &mut impl Sink) {
-        let mut at = range.start;
-        let mut nth = first;
-        while let Some(object) = self.objects.get(nth).filter(|object| (object.start as usize) < range.end) {
-            if object.spans.is_empty() {
-                nth += 1;
-                continue;
-            }
-            sink.put(&pieces[at..object.start as usize]);
-            for (nth, span) in self.spans[object.spans.start as usize..object.spans.end as usize].iter().enumerate() {
-                if nth > 0 {
-                    sink.put(b",");
-                }
-                self.write_ordered(pieces, span.start as usize..span.end as usize, span.object as usize, sink);
-            }
-            at = object.end as usize;
-            nth = object.next as usize;
-        }
-        sink.put(&pieces[at..range.end]);
-    }
-}
-
-const STAGE: usize = 2048;
-
-/// Gathers small pieces: a hash is fast in large ones.
-struct Staged<'a, S: Sink> {
-    sink: &'a mut S,
-    octets: [u8; STAGE],
-    size: usize,
-}
-
-impl<S: Sink> Staged<'_, S> {
-    fn flush(&mut self) {
-        self.sink.put(&self.octets[..self.size]);
-        self.size = 0;
-    }
-}
-
-impl<S: Sink> Sink for Staged<'_, S> {
-    fn put(&mut self, octets: &[u8]) {
-        if octets.len() > STAGE - self.size {
-            self.flush();
-            if octets.len() > STAGE {
-                return self.sink.put(octets);
-            }
-        }
-        self.octets[self.size..self.size + octets.len()].copy_from_slice(octets);
-        self.size += octets.len();
-    }
+    Ok(scan.finished())
 }
 
 /// A text while it is read.

@@ -1,5 +1,6 @@
 //! The core, judged by foreign vectors and by properties.
 
+mod json;
 mod jwk;
 mod mac;
 mod message_signature;
