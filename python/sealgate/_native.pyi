@@ -23,10 +23,11 @@ __version__: str
 def canonicalize(value: Any, *, round_integers: bool = False, limit: int = 268435456) -> bytes:
     """The canonical form of a value (RFC 8785): UTF-8, names in UTF-16 order, ECMAScript's numbers, no white space.
 
-    `value`: dict with str names, list, tuple, str, int, float, bool and None, at most 128 levels deep; a subclass as
-    `json.dumps` takes it. `limit`: octets written. An integer that its double does not give back digit by digit is
-    refused, or with `round_integers` rounded as ECMAScript does. Raises `CanonicalizationError`, whose `index` counts
-    the canonical octets before the culprit.
+    `value`: dict with str names, list, tuple, str, int, float, bool and None, at most 128 levels deep. Subclasses
+    are taken for what they are made of, and no code of theirs runs; of dict only OrderedDict and defaultdict, since
+    others may answer for their members. `limit`: octets written. An integer that its double does not give back digit by
+    digit is refused, or with `round_integers` rounded as ECMAScript does. Raises `CanonicalizationError`, whose `index`
+    counts the canonical octets before the culprit.
     """
 
 def canonicalize_json(
