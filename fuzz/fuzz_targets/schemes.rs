@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use _native::claims::Claims;
+use _native::content::Content;
 use _native::error::Code;
 use _native::grammar::Grammar;
 use _native::mac::{Hash, KeyRing};
@@ -144,7 +145,7 @@ fn sign(case: &Case, message: &mut Message) {
     let base = Template::parse_base(case.base).expect("a base");
     if let Ok(rendered) = base.render(&request, &claims) {
         let mut octets = Vec::new();
-        rendered.write(&message.body, &mut octets);
+        rendered.write(Content::received(&message.body), &mut octets);
         message.fill(ACME.sign(Hash::Sha256, &octets).octets());
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use _native::claims::Claims;
+use _native::content::Content;
 use _native::error::Code;
 use _native::message_signature::{Covered, Policy, SignatureInput};
 use _native::request::{FieldPairs, Request};
@@ -50,6 +51,6 @@ fn base(input: &SignatureInput) -> Option<Vec<u8>> {
     let target = Target::parse(b"/foo?param=value").expect("a target");
     let request = Request { method: b"POST", target: &target, fields: &fields, origin: Some(&ORIGIN) };
     let mut octets = Vec::new();
-    input.signature_base(&request).ok()?.write(&[], &mut octets);
+    input.signature_base(&request).ok()?.write(Content::received(b""), &mut octets);
     Some(octets)
 }

@@ -2,6 +2,7 @@
 #![no_main]
 
 use _native::claims::Claims;
+use _native::content::Content;
 use _native::error::Code;
 use _native::grammar::Grammar;
 use _native::mac::Hash;
@@ -65,10 +66,11 @@ fn render(base: &Template, claims: &Claims, message: &Message) {
     let fields = message.pairs();
     let request = Request { method: &message.method, target: &target, fields: &fields, origin: Some(&ORIGIN) };
     let Ok(rendered) = base.render(&request, claims) else { return };
-    let _ = rendered.check_framing(&message.body);
+    let body = Content::received(&message.body);
+    let _ = rendered.check_framing(body);
     let (mut once, mut twice) = (Vec::new(), Vec::new());
-    rendered.write(&message.body, &mut once);
-    rendered.write(&message.body, &mut twice);
+    rendered.write(body, &mut once);
+    rendered.write(body, &mut twice);
     assert_eq!(once, twice);
     let _ = base.write(claims, &signature(7));
 }

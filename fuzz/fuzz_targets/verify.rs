@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use _native::content::Content;
 use _native::error::Result;
 use _native::mac::Hash;
 use _native::message_signature::{Covered, Policy, SignatureInput};
@@ -122,6 +123,6 @@ fn proposed_base(message: &Message) -> Result<Vec<u8>> {
     let target = Target::parse(&message.target)?;
     let request = Request { method: &message.method, target: &target, fields: &fields, origin: Some(&ORIGIN) };
     let mut octets = Vec::new();
-    input.signature_base(&request)?.write(&[], &mut octets);
+    input.signature_base(&request)?.write(Content::received(b""), &mut octets);
     Ok(octets)
 }

@@ -1,7 +1,10 @@
 //! What the targets share: a message as text, the keys that are known, the verdict.
 
+pub mod json;
+
 use std::sync::{Arc, LazyLock};
 
+use _native::content::Content;
 use _native::error::Error;
 use _native::mac::{Hash, Key, KeyRing, Signature, Signer};
 use _native::request::FieldPairs;
@@ -119,8 +122,13 @@ pub fn verdict(scheme: &Scheme, message: &Message, ring: &KeyRing) -> Result<Acc
     let terms = Terms { now, max_age: MAX_AGE, body_limit: 1 << 16 };
     let origins = std::slice::from_ref(&*ORIGIN);
     let claim = scheme.claim(&message.method, target.as_ref().map_err(Clone::clone), &fields, origins, None, terms)?;
-    let signer = scheme.authenticate(&claim, ring, &message.body)?;
-    let replay = scheme.replay_key(&claim, ring.key_id(signer), &message.body);
+    let canonical = scheme.read_body(&claim, &message.body)?;
+    let content = match &canonical {
+        Some(canonical) => Content::canonical(&message.body, canonical),
+        None => Content::received(&message.body),
+    };
+    let signer = scheme.authenticate(&claim, ring, content)?;
+    let replay = scheme.replay_key(&claim, ring.key_id(signer), content);
     scheme.conclude(&claim, &message.body, now)?;
     let covered = scheme.covered(&claim).into_iter().map(str::to_owned).collect();
     Ok(Accepted { claim, signer, replay, covered })
