@@ -209,9 +209,11 @@ pub(super) fn unescaped(octets: &[u8]) -> Option<(char, usize)> {
             }
             // RFC 8259, 7: a character outside of the Basic Multilingual Plane is a surrogate pair.
             let low = octets.get(6..8).filter(|escape| *escape == b"\\u").and_then(|_| unit(octets.get(8..12)?))?;
-            let is_pair = (0xD800..0xDC00).contains(&high) && (0xDC00..0xE000).contains(&low);
-            let code = 0x10000 + (high.wrapping_sub(0xD800) << 10) + low.wrapping_sub(0xDC00);
-            return is_pair.then(|| char::from_u32(code)).flatten().map(|character| (character, 12));
+            if !(0xD800..0xDC00).contains(&high) || !(0xDC00..0xE000).contains(&low) {
+                return None;
+            }
+            let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+            return char::from_u32(code).map(|character| (character, 12));
         }
         _ => return None,
     };

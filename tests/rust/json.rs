@@ -62,6 +62,17 @@ fn the_second_of_two_equal_names_is_the_culprit() {
 }
 
 #[test]
+fn halves_of_surrogate_pairs_are_refused_where_they_stand() {
+    for half in [r"\ud83d", r"\ud83d\u0041", r"\ud83d\ud83d", r"\ude00", r"\ude00\ud83d", r"\ud83d\n", r"\ud83dA"] {
+        for form in [Form::Jcs, Form::Pyjson, Form::PyjsonUtf8] {
+            assert_eq!(3, refused(format!("[\"a{half}\"]").as_bytes(), self::form(form)), "{half}");
+            assert_eq!(2, refused(format!("{{\"{half}\":1}}").as_bytes(), self::form(form)), "{half}");
+        }
+    }
+    assert_eq!("\"\u{1f600}\"", canonical(r#""\uD83D\uDE00""#));
+}
+
+#[test]
 fn both_sides_of_every_limit() {
     let nested = |depth: usize| ["[".repeat(depth), "]".repeat(depth)].concat();
     assert_eq!(nested(DEPTH), canonical(&nested(DEPTH)));
