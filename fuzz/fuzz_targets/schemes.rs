@@ -5,9 +5,10 @@
 use std::sync::LazyLock;
 
 use _native::claims::Claims;
-use _native::content::Content;
+use _native::content::{Content, read_json};
 use _native::error::Code;
 use _native::grammar::Grammar;
+use _native::json::Form;
 use _native::mac::{Hash, KeyRing};
 use _native::request::{FieldName, Fields, Request, is_token};
 use _native::scheme::Scheme;
@@ -16,6 +17,7 @@ use _native::target::Target;
 use _native::template::Template;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use libfuzzer_sys::fuzz_target;
+use sealgate_fuzz::json::Tree;
 use sealgate_fuzz::{ACME, MAX_AGE, Message, NOW, ORIGIN, RING, percent_decoded, verdict};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -31,7 +33,7 @@ struct Case {
 static ANONYMOUS: LazyLock<KeyRing> =
     LazyLock::new(|| KeyRing::new(vec![(None, vec![ACME.clone()])], Zeroizing::new(vec![0xD7; 32])).expect("a ring"));
 
-static CASES: LazyLock<[Case; 5]> = LazyLock::new(|| {
+static CASES: LazyLock<[Case; 7]> = LazyLock::new(|| {
     [
         case("{body}", &[("X-Signature", None, "{signature:hex}")], |message, _| message.body.clone(), false),
         case(
@@ -70,6 +72,18 @@ static CASES: LazyLock<[Case; 5]> = LazyLock::new(|| {
                 lines(&[&id, &nonce, created(claims), &message.method, &uri, &extra, digest.as_bytes()])
             },
             true,
+        ),
+        case(
+            "{body:jcs}",
+            &[("X-Signature", None, "{signature:hex}")],
+            |message, _| canonical(message, Form::Jcs),
+            false,
+        ),
+        case(
+            "{created}:{body:pyjson}",
+            &[("X-Signature", Some(','), "t={created},v1={signature:hex}")],
+            |message, claims| [created(claims), b":", &canonical(message, Form::Pyjson)].concat(),
+            false,
         ),
     ]
 });
@@ -143,9 +157,13 @@ fn sign(case: &Case, message: &mut Message) {
     let Ok(target) = Target::parse(&message.target) else { return };
     let request = Request { method: &message.method, target: &target, fields: &pairs, origin: Some(&ORIGIN) };
     let base = Template::parse_base(case.base).expect("a base");
+    let form = case.scheme.body_form().filter(|_| !message.body.is_empty());
+    let Ok(canonical) = form.map(|form| read_json(&message.body, form)).transpose() else { return };
+    let received = Content::received(&message.body);
+    let content = canonical.as_ref().map_or(received, |canonical| Content::canonical(&message.body, canonical));
     if let Ok(rendered) = base.render(&request, &claims) {
         let mut octets = Vec::new();
-        rendered.write(Content::received(&message.body), &mut octets);
+        rendered.write(content, &mut octets);
         message.fill(ACME.sign(Hash::Sha256, &octets).octets());
     }
 }
@@ -171,6 +189,17 @@ fn grammar(separator: Option<char>, text: &str) -> Grammar {
 
 fn lines(parts: &[&[u8]]) -> Vec<u8> {
     parts.join(&b'\n')
+}
+
+/// What is signed of a body that was accepted; of none, nothing.
+fn canonical(message: &Message, form: Form) -> Vec<u8> {
+    if message.body.is_empty() {
+        return Vec::new();
+    }
+    let content_type = message.values("content-type").concat().to_ascii_lowercase();
+    assert!(content_type.starts_with(b"application/") && message.values("content-encoding").is_empty());
+    let tree = Tree::read(&message.body).expect("accepted, and not JSON");
+    tree.canonical(form, false).expect("accepted, and without a canonical form").into_bytes()
 }
 
 fn created(claims: &Claims) -> &[u8] {
