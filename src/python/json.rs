@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyString};
 
 use super::detached;
-use super::values::canonical_octets;
+use super::values::canonical_bytes;
 use crate::error::{Code, Error};
 use crate::json::{Canonical, Form, LONGEST, Options};
 use crate::mac::Sink;
@@ -45,7 +45,7 @@ pub(super) fn canonicalize<'py>(
     round_integers: bool,
     limit: Limit,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    Ok(PyBytes::new(value.py(), &canonical_octets(value, options("jcs", round_integers, limit)?)?))
+    canonical_bytes(value, options("jcs", round_integers, limit)?)
 }
 
 /// The bytes of the canonical form of `text`, which was read into `canonical`.

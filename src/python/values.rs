@@ -14,6 +14,7 @@
 #![allow(unsafe_code)]
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::cmp::Ordering;
 
 use pyo3::ffi;
@@ -33,11 +34,24 @@ const LARGE: usize = 1024;
 /// Characters of a str that are looked at together, where what is written is handed on.
 const PIECE: isize = 128;
 
+/// Octets of memory that a thread keeps from one value to the next: fresh memory costs as much as what is written into it.
+const KEPT: usize = 4 * 1024 * 1024;
+
+thread_local! {
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// The canonical form of `value`.
-pub(super) fn canonical_octets(value: &Bound<'_, PyAny>, options: Options) -> PyResult<Vec<u8>> {
+pub(super) fn canonical_bytes<'py>(value: &Bound<'py, PyAny>, options: Options) -> PyResult<Bound<'py, PyBytes>> {
     let mut writer = Writer::new(value.py(), options, None)?;
+    writer.out = ROOM.take();
+    writer.out.clear();
     writer.walk(value)?;
-    Ok(writer.out)
+    let bytes = PyBytes::new(value.py(), &writer.out);
+    if writer.out.capacity() <= KEPT {
+        ROOM.set(writer.out);
+    }
+    Ok(bytes)
 }
 
 /// Writes the canonical form of `value`, some kilobytes at a time.
@@ -84,7 +98,7 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
         Ok(Self {
             options,
             room,
-            out: Vec::with_capacity(1024),
+            out: Vec::new(),
             sink,
             passed: 0,
             members: Vec::with_capacity(32),
