@@ -139,11 +139,12 @@ def many(value: object, count: int) -> object:
 
 
 def rows(row: Any, count: int) -> object:
-    """A table; some rows have their names in another order, or one less."""
+    """A table; some rows have their names in another order, or fewer, or others of the same number."""
     names = list(row)
-    kinds = [names] * 4 + [names[::-1]] + [names] * 3 + [names[1:]] + [names]
+    fewer = [names[1:], names[:-1], names[1:], names[2:], names[3:], []]
+    kinds = [names] * 3 + [names[::-1]] + fewer + [names] * 2
     values = list(row.values()) * 2
-    return [dict(zip(kinds[nth % 10], values[nth % len(names) :], strict=False)) for nth in range(count)]
+    return [dict(zip(kinds[nth % len(kinds)], values[nth % len(names) :], strict=False)) for nth in range(count)]
 
 
 def subclassed(value: Any, kind: int) -> object:
