@@ -24,7 +24,7 @@ import django_project
 from asgi_client import Event, ask, scope_of
 from judged import HOST, KEY
 from reference import Message, Pairs
-from sealgate import Verifier, asgi, fastapi, wsgi
+from sealgate import Verifier, asgi, fastapi, policy, wsgi
 from sealgate.django import require
 from sealgate.flask import Sealgate
 from wsgi_client import Answer, WSGIApplication, call, chunked, environ_of
@@ -72,7 +72,6 @@ class Shop(ABC):
     forms: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     is_asgi = False
     #: What a body that is framed by chunks gets.
-    chunked_status = 200
     #: Whether something that stands before ours has looked at the fields: frameworks remember what they read of them.
     has_early_reader = False
 
@@ -131,8 +130,9 @@ class BareAsgi(Shop):
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b""})
 
-        default, *others = self.verifiers
-        return asgi.SignatureMiddleware(app, default, choose=(lambda scope: self.verifiers) if others else None)
+        default, *_ = self.verifiers
+        choice = policy.Choice(policy.Require(self.verifiers))
+        return asgi.Layer(app, policy.Policy(default), "", lambda scope: choice)
 
 
 # --- Flask ------------------------------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ class ReadsHeaders(MiddlewareMixin):
 
 
 class DjangoWsgi(_Django):
-    chunked_status = 411
+    pass
 
 
 class DjangoAsgi(_Django):

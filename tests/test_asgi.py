@@ -16,8 +16,9 @@ from asgi_client import ORDER, App, Event, ask, layered, scope_of, signed, told,
 from judged import BODY, KEY, KEY_ID, NOW, OTHER_KEY, RFC9421, with_field
 from reference import Message
 from sealgate import ConfigurationError
-from sealgate.asgi import SignatureMiddleware, proof
+from sealgate.asgi import Layer, SignatureMiddleware, proof
 from sealgate.exceptions import SignatureMissing
+from sealgate.policy import Choice, Policy, Require
 
 # What is accepted
 
@@ -69,13 +70,13 @@ def test_lifespan_passes() -> None:
 
 def test_exempt_request_is_passed_on_untouched() -> None:
     app = App()
-    layer = SignatureMiddleware(app, RFC9421.verifier(replay=_Down()), choose=lambda scope: ())
+    layer = Layer(app, Policy(RFC9421.verifier(replay=_Down())), "", lambda scope: Choice(None))
     server = ask(layer, scope_of(ORDER), whole(b"anything"))
     assert (server.status, server.asked) == (200, 2)
     assert app.bodies == [b"anything"]
     assert app.scope["sealgate"].verified is None
     with pytest.raises(SignatureMissing):
-        proof(app.scope, (RFC9421.verifier(),))
+        proof(app.scope, Require((RFC9421.verifier(),)))
 
 
 # What is refused

@@ -11,8 +11,11 @@ import pytest
 from asgi_client import ORDER, App, Event, Server, ask, layered, scope_of, signed, whole
 from judged import BODY, OTHER_KEY, RFC9421, SLACK
 from reference import Message
-from sealgate.asgi import Body, SignatureMiddleware
+from sealgate.asgi import Body, Layer
 from sealgate.exceptions import BodyTooLarge, BodyUnreadable
+from sealgate.policy import Choice, Policy, Require
+
+DEMAND = Require((RFC9421.verifier(body_timeout=1),))
 
 # Framing
 
@@ -56,7 +59,7 @@ def test_content_length_that_is_not_one_number_is_refused(lengths: tuple[str, ..
 def test_body_with_an_ambiguous_length_is_not_read(lengths: tuple[str, ...]) -> None:
     server = Server(whole(ORDER.body))
     with pytest.raises(BodyUnreadable):
-        asyncio.run(Body(scope_of(_with_length(*lengths)), server.receive, 1).read(100))
+        asyncio.run(Body(scope_of(_with_length(*lengths)), server.receive, DEMAND).read(100))
     assert server.asked == 0
 
 
@@ -122,7 +125,7 @@ def ask_late(layer: Any, scope: Event, events: Sequence[Event], late: float) -> 
 def test_longest_deadline_of_several_verifiers_holds_for_the_whole_body() -> None:
     app = App()
     verifiers = (BODY.verifier(body_timeout=5, body_limit=5), RFC9421.verifier(body_timeout=50))
-    layer = SignatureMiddleware(app, verifiers[0], choose=lambda scope: verifiers)
+    layer = Layer(app, Policy(verifiers[0]), "", lambda scope: Choice(Require(verifiers)))
     events = [
         {"type": "http.request", "body": ORDER.body[:8], "more_body": True},
         {"type": "http.request", "body": ORDER.body[8:]},
@@ -163,7 +166,7 @@ def test_declared_length_over_the_limit_is_refused_unread() -> None:
 @pytest.mark.parametrize(("lengths", "asked"), [((SIZE,), 0), ((), 1)])
 def test_body_over_the_limit_can_be_read_again_by_who_takes_more(lengths: tuple[str, ...], asked: int) -> None:
     server = Server(whole(ORDER.body))
-    body = Body(scope_of(_with_length(*lengths)), server.receive, 1)
+    body = Body(scope_of(_with_length(*lengths)), server.receive, DEMAND)
 
     async def twice() -> bytes:
         with pytest.raises(BodyTooLarge):
@@ -186,7 +189,7 @@ def test_body_is_not_read_for_a_signature_that_fails_without_it() -> None:
 def test_body_is_read_once_for_several_verifiers() -> None:
     app = App()
     others = (SLACK.verifier(), BODY.verifier(body_limit=5), RFC9421.verifier())
-    layer = SignatureMiddleware(app, others[0], choose=lambda scope: others)
+    layer = Layer(app, Policy(others[0]), "", lambda scope: Choice(Require(others)))
     message = signed(BODY.signed(ORDER))
     assert ask(layer, scope_of(message), whole(message.body)).status == 200
     assert app.bodies == [ORDER.body]
@@ -194,7 +197,7 @@ def test_body_is_read_once_for_several_verifiers() -> None:
 
 def test_body_that_failed_once_fails_for_the_next_verifier_too() -> None:
     verifiers = (BODY.verifier(), RFC9421.verifier())
-    layer = SignatureMiddleware(App(), verifiers[0], choose=lambda scope: verifiers)
+    layer = Layer(App(), Policy(verifiers[0]), "", lambda scope: Choice(Require(verifiers)))
     events = [{"type": "http.disconnect"}, *whole(ORDER.body)]
     server = ask(layer, scope_of(signed(BODY.signed(ORDER))), events)
     assert (server.status, server.asked) == (400, 1)

@@ -8,8 +8,14 @@ import pytest
 
 from asgi_client import CONNECT, ORDER, SOCKET, App, Event, ask, layered, scope_of, signed, socket_of, whole
 from judged import BODY, KEY_ID, RFC9421, SLACK
-from sealgate.asgi import Passed, Recheck, SignatureMiddleware, proof
+from sealgate.asgi import Layer, Recheck, SignatureMiddleware, acts_of, proof
 from sealgate.exceptions import InvalidSignature, SignatureMissing
+from sealgate.policy import Choice, Passed, Policy, Require
+
+
+def rechecked(app: App) -> Recheck:
+    return Recheck(app, Policy(RFC9421.verifier()), "")
+
 
 # Two layers
 
@@ -24,7 +30,7 @@ def test_two_layers_with_one_verifier_spend_one_nonce() -> None:
 
 def test_inner_layer_does_not_take_an_exemption_for_a_proof() -> None:
     app, inner = layered(verifier := RFC9421.verifier())
-    outer = SignatureMiddleware(inner, verifier, choose=lambda scope: ())
+    outer = Layer(inner, Policy(verifier), "", lambda scope: Choice(None))
     assert ask(outer, scope_of(ORDER), whole(ORDER.body)).status == 401
     assert ask(outer, scope_of(signed()), whole(ORDER.body)).status == 200
     assert app.calls == 1
@@ -43,7 +49,7 @@ def test_inner_layer_does_not_take_the_proof_of_another_target() -> None:
 def test_exemption_within_keeps_the_verdict_of_the_outer_layer() -> None:
     app = App()
     verifier = RFC9421.verifier()
-    inner = SignatureMiddleware(app, verifier, choose=lambda scope: ())
+    inner = Layer(app, Policy(verifier), "", lambda scope: Choice(None))
     ask(SignatureMiddleware(inner, verifier), scope_of(signed()), whole(ORDER.body))
     assert app.verified.key_id == KEY_ID
 
@@ -88,9 +94,9 @@ def test_layer_takes_the_configured_root_path_only(
 def test_planted_verdict_counts_for_nothing(planted: object) -> None:
     app, layer = layered()
     assert ask(layer, scope_of(ORDER, sealgate=planted), whole(ORDER.body)).status == 401
-    assert ask(Recheck(app), scope_of(ORDER, sealgate=planted), whole(ORDER.body)).status == 401
+    assert ask(rechecked(app), scope_of(ORDER, sealgate=planted), whole(ORDER.body)).status == 401
     with pytest.raises(SignatureMissing):
-        proof(scope_of(ORDER, sealgate=planted), (RFC9421.verifier(),))
+        proof(scope_of(ORDER, sealgate=planted), Require((RFC9421.verifier(),)))
     assert app.calls == 0
 
 
@@ -98,13 +104,13 @@ def test_proof_is_for_one_of_the_verifiers_that_are_asked_for() -> None:
     ours, theirs, third = RFC9421.verifier(), BODY.verifier(), SLACK.verifier()
     app, layer = layered(ours)
     ask(layer, scope_of(signed()), whole(ORDER.body))
-    assert proof(app.scope, (ours,)) is app.verified
-    assert proof(app.scope, (theirs, ours)) is app.verified
+    assert proof(app.scope, Require((ours,))) is app.verified
+    assert proof(app.scope, Require((theirs, ours))) is app.verified
     with pytest.raises(InvalidSignature):
-        proof(app.scope, (theirs, third))
-    app.scope["sealgate"] = Passed(app.scope, (ours, theirs), app.verified)
+        proof(app.scope, Require((theirs, third)))
+    app.scope["sealgate"] = Passed("proven", acts_of(app.scope), Require((ours, theirs)), app.verified)
     with pytest.raises(InvalidSignature):
-        proof(app.scope, (ours,))
+        proof(app.scope, Require((ours,)))
 
 
 REWRITES: dict[str, Event] = {
@@ -124,12 +130,13 @@ def test_request_rewritten_after_the_layer_is_refused(what: str, exempt: bool) -
     async def rewrite(scope: Event, receive: Any, send: Any) -> None:
         scope.update(REWRITES[what])
         try:
-            proof(scope, (verifier,))
+            proof(scope, Require((verifier,)))
         except (InvalidSignature, SignatureMissing) as error:
             seen.append(type(error))
-        await Recheck(app)(scope, receive, send)
+        await rechecked(app)(scope, receive, send)
 
-    layer = SignatureMiddleware(rewrite, verifier, choose=lambda scope: () if exempt else (verifier,))
+    choice = Choice(None if exempt else Require((verifier,)))
+    layer = Layer(rewrite, Policy(verifier), "", lambda scope: choice)
     assert ask(layer, scope_of(signed()), whole(ORDER.body)).status == 401
     assert seen == [SignatureMissing if exempt else InvalidSignature]
     assert app.calls == 0
@@ -137,6 +144,6 @@ def test_request_rewritten_after_the_layer_is_refused(what: str, exempt: bool) -
 
 def test_second_look_refuses_what_no_layer_let_through() -> None:
     app = App()
-    assert ask(Recheck(app), scope_of(ORDER), whole(ORDER.body)).status == 401
-    assert ask(Recheck(app), socket_of(SOCKET), [CONNECT]).sent == [{"type": "websocket.close", "code": 1008}]
+    assert ask(rechecked(app), scope_of(ORDER), whole(ORDER.body)).status == 401
+    assert ask(rechecked(app), socket_of(SOCKET), [CONNECT]).sent == [{"type": "websocket.close", "code": 1008}]
     assert app.calls == 0

@@ -54,7 +54,7 @@ def test_dependency_refuses_a_handshake_as_the_layer_does(denies: bool) -> None:
     async def without_extension(scope: Any, receive: Any, send: Any) -> None:
         await shop.app({**scope, "extensions": None}, receive, send)
 
-    shop.app.mount("/sub", shop.seal.exempt("its own rules")(sub))
+    shop.app.mount("/sub", shop.seal.exempt("its own rules", methods=["WEBSOCKET"])(sub))
     client = TestClient(shop.app if denies else without_extension, base_url=ORIGIN)
     with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect("/sub/feed"):
         pass
@@ -77,7 +77,7 @@ def test_dependency_closes_a_socket_that_another_one_has_accepted() -> None:
     async def feed(socket: WebSocket) -> None:
         shop.ran.append("feed")
 
-    shop.app.mount("/sub", shop.seal.exempt("its own rules")(sub))
+    shop.app.mount("/sub", shop.seal.exempt("its own rules", methods=["WEBSOCKET"])(sub))
     with shop.client.websocket_connect("/sub/feed") as socket, pytest.raises(WebSocketDisconnect) as refused:
         socket.receive_text()
     assert refused.value.code == 1008
@@ -102,7 +102,7 @@ def test_exempt_websocket_needs_no_signature() -> None:
     shop = Shop()
 
     @shop.app.websocket("/public")
-    @shop.seal.exempt("public prices")
+    @shop.seal.exempt("public prices", methods=["WEBSOCKET"])
     async def public(socket: WebSocket) -> None:
         await socket.accept()
         await socket.send_text("open")

@@ -190,7 +190,7 @@ class TestFlask(RoutedContract):
     def test_without_a_rule_no_endpoint_is_looked_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
         app = self.flask()
         monkeypatch.setattr(policy._Marks, "any", False)
-        monkeypatch.setattr("sealgate.flask.rule_of", None)
+        monkeypatch.setattr(policy, "rules_of_view", None)
         assert [call(app, environ_of(each)).status for each in (signed(), ORDER)] == [200, 401]
 
     def test_mounted_application_takes_its_own_script_name_only(self) -> None:
@@ -256,7 +256,7 @@ class TestFlask(RoutedContract):
         limited = Verifier(schemes.GITHUB, keys=OTHER_KEY, body_limit=1000)
 
         @app.post("/limited")
-        @Sealgate.require(limited, gate.verifier)
+        @Sealgate.require(limited, gate.policy.verifier)
         def view() -> str:
             self.seen.append(request.get_data())
             return _proof()
@@ -286,7 +286,7 @@ class TestInstallation:
     def test_application_shows_its_gate(self) -> None:
         app, verifier = Flask(__name__), RFC9421.verifier()
         Sealgate(app, verifier)
-        assert app.extensions["sealgate"].verifier is verifier
+        assert app.extensions["sealgate"].policy.verifier is verifier
 
     @pytest.mark.parametrize("verifier", [None, "shop.gate.partners", object()])
     def test_missing_verifier_is_a_configuration_error(self, verifier: Any) -> None:

@@ -32,7 +32,8 @@ from sealgate import (
     schemes,
 )
 from sealgate._native import Claim, Origins
-from sealgate.answer import answer
+from sealgate.answer import answer_to
+from sealgate.policy import log_refusal
 
 MARKER = b"MARKER-KEY-that-must-never-show!"
 BODY = b"MARKER-BODY-that-must-never-show"
@@ -212,7 +213,7 @@ def test_no_failure_shows_a_key_a_signature_or_a_body(name: str, caplog: pytest.
     secrets = (BODY, signature_of(_SIGNED))
     assert_silent(f"{error} {error!r} {error.args!r} {vars(error)!r}", *secrets)
     if isinstance(error, Rejected):
-        answer(error, "POST", "/orders")
+        log_refusal(error, "POST", "/orders")
     for record in caplog.records:
         assert_silent(f"{record.getMessage()} {record.__dict__!r}", *secrets)
     for shown in _frames(error):
@@ -256,7 +257,7 @@ def test_a_refusals_log_line_stays_on_one_line(caplog: pytest.LogCaptureFixture)
     """A path with a line break must not write a second record; the code is there, for metrics."""
     with pytest.raises(Rejected) as refused:
         verifier().verify(as_request(_MESSAGE))
-    answer(refused.value, "POST\r\nforged", "/a\nb\x1b[31m\u2028")
+    log_refusal(refused.value, "POST\r\nforged", "/a\nb\x1b[31m\u2028")
     (record,) = caplog.records
     assert record.getMessage().isprintable()
     assert "signature-missing" == record.__dict__["code"]
@@ -268,7 +269,7 @@ def test_all_401s_tell_the_caller_the_same() -> None:
     for name in ("invalid", "digest", "unknown", "expired", "unsigned", "malformed", "Key.verify"):
         with pytest.raises(Rejected) as refused:
             _CALLS[name]()
-        answers.add(answer(refused.value, "POST", "/orders"))
+        answers.add(answer_to(refused.value))
     (told,) = answers
     assert 401 == told.status
     assert_silent(told.body.decode() + repr(told.headers), BODY, signature_of(_SIGNED))

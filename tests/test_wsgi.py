@@ -13,7 +13,8 @@ from contract import LOOK, ORDER, Contract, Pieces, Unfinished, signed
 from judged import RFC9421
 from sealgate import ConfigurationError, Verified, Verifier
 from sealgate.exceptions import BodyTooLarge, BodyUnreadable
-from sealgate.wsgi import SignatureMiddleware, declared_length, read_body
+from sealgate.policy import Require
+from sealgate.wsgi import Body, SignatureMiddleware, declared_length
 from wsgi_client import Answer, WSGIApplication, call, chunked, environ_of
 
 
@@ -100,11 +101,16 @@ class TestMiddleware(Contract):
         assert "\n" not in record.getMessage()
 
 
-class TestReadBody:
+def demand(timeout: float) -> Require:
+    return Require((RFC9421.verifier(body_timeout=timeout),))
+
+
+class TestBody:
     def read(self, body: Any, limit: int = 100, timeout: float = 30, **changes: Any) -> bytes:
         stream = BytesIO(body) if isinstance(body, bytes) else body
         length = {"CONTENT_LENGTH": str(len(body))} if isinstance(body, bytes) else {}
-        return read_body({"wsgi.input": stream, **length, **changes}, limit, timeout)
+        environ = {"wsgi.input": stream, **length, **changes}
+        return Body(environ, demand(timeout)).read(limit)
 
     @pytest.mark.parametrize("size", [0, 1, 99, 100])
     def test_body_up_to_the_limit(self, size: int) -> None:
@@ -130,10 +136,10 @@ class TestReadBody:
         times = iter([1000.0, 1001.0, 1000.0 + seconds])
         environ = {"wsgi.input": Pieces(b"123456789012345"), "CONTENT_LENGTH": "15"}
         if status is None:
-            assert read_body(environ, 100, 30, clock=lambda: next(times)) == b"123456789012345"
+            assert Body(environ, demand(30), clock=lambda: next(times)).read(100) == b"123456789012345"
         else:
             with pytest.raises(BodyUnreadable) as refusal:
-                read_body(environ, 100, 30, clock=lambda: next(times))
+                Body(environ, demand(30), clock=lambda: next(times)).read(100)
             assert refusal.value.status == status
 
     def test_server_that_gives_more_than_was_asked_for_is_not_believed(self) -> None:

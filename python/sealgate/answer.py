@@ -6,15 +6,12 @@ The reason goes to the log, with the code; never to the caller, for whom it woul
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from sealgate.exceptions import Rejected, Unavailable
 
-__all__ = ["Answer", "answer"]
-
-_log = logging.getLogger("sealgate")
+__all__ = ["Answer", "answer_to"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +27,8 @@ class Answer:
         return HTTPStatus(self.status).phrase
 
 
-def answer(error: Rejected | Unavailable, method: str, path: str) -> Answer:
-    """The answer to `error`, which is logged: code, method and path, quoted so that they stay on one line."""
-    _log.warning(
-        "refused %s: %a %a (%s)", error.code, method, path, error, extra={"code": error.code, "status": error.status}
-    )
+def answer_to(error: Rejected | Unavailable) -> Answer:
+    """What the caller of a refused request is told."""
     return _ANSWERS.get(error.status) or _make(error.status)
 
 

@@ -9,13 +9,13 @@ afterwards is not covered. `lifespan` passes, anything else is refused. Event lo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any, cast
 
 from sealgate import policy
 from sealgate._native import Request, Verified
-from sealgate.answer import answer
+from sealgate.answer import Answer
 from sealgate.exceptions import (
     BodyTooLarge,
     BodyUnreadable,
@@ -26,13 +26,15 @@ from sealgate.exceptions import (
     TargetAmbiguous,
     Unavailable,
 )
+from sealgate.policy import Choice, OnVerdict, Passed, Policy, Require
 from sealgate.verifier import Verifier
 
 __all__ = [
     "Body",
-    "Passed",
+    "Layer",
     "Recheck",
     "SignatureMiddleware",
+    "acts_of",
     "method_of",
     "passed_in",
     "proof",
@@ -45,26 +47,18 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-#: The verifiers, any of which must prove a request; none where it is exempt. Never raises.
-Choose = Callable[[Scope], tuple[Verifier, ...]]
 
 _KEY = "sealgate"  # not scope["state"], which not every server provides
 _DONE = object()
 _WEBSOCKET_POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
 
 
-class SignatureMiddleware:
-    """Lets through what `verifier` proves, every path of it, with the very bytes that were proven.
+class Layer:
+    """The layer of an application whose routes have rules. `choose`: what a request needs; it never raises."""
 
-    The verdict is `scope["sealgate"].verified`. `root_path`: where the application is mounted; a request with another
-    one is refused. `choose`: the verifiers of a request, where they differ by route.
-    """
-
-    def __init__(self, app: App, verifier: Verifier, *, root_path: str = "", choose: Choose | None = None) -> None:
-        if not isinstance(verifier, Verifier):
-            raise ConfigurationError("verifier: expected a Verifier")
+    def __init__(self, app: App, policy: Policy, root_path: str, choose: Callable[[Scope], Choice]) -> None:
         self._app = app
-        self._default = (verifier,)
+        self._policy = policy
         self._root_path = root_path
         self._choose = choose
 
@@ -77,73 +71,99 @@ class SignatureMiddleware:
             raise ConfigurationError(f"asgi: a scope of the type {kind!a} cannot be verified")
         # Trailers come after the verdict, and uvicorn appends them to the list that it has handed over.
         scope["headers"] = list(scope["headers"])
+        choice = self._choose(scope)
+        body = Body(scope, receive, choice.demand)
+        try:
+            passed = await self._admit(scope, choice, body)
+        except (Rejected, Unavailable) as error:
+            told = self._policy.refused(error, method_of(scope), scope["path"], choice.route)
+            if told is not None:
+                await refuse(told, scope, receive, send)
+                return
+            passed = Passed("report-only", acts_of(scope), choice.demand)
+        # In the scope itself, not in a copy: what stands outside reads there what the router writes.
+        scope[_KEY] = passed
+        await self._app(scope, body.again(), send)
+
+    async def _admit(self, scope: Scope, choice: Choice, body: Body) -> Passed:
+        demand, acts = choice.demand, acts_of(scope)
         if scope.get("root_path", "") != self._root_path:
             # What is signed is the whole path; what is routed on is the rest of it after this.
-            await refuse(TargetAmbiguous("root_path is not the configured one"), scope, receive, send)
-            return
-        verifiers = self._default if self._choose is None else self._choose(scope)
-        settled = _settled(scope, verifiers)
-        if settled is not None or not verifiers:
-            scope[_KEY] = Passed(scope, settled.verifiers, settled.verified) if settled else Passed(scope, (), None)
-            await self._app(scope, receive, send)
-            return
-        body = Body(scope, receive, max(verifier.body_timeout for verifier in verifiers))
-        try:
-            verified = await policy.averify_any(verifiers, request_of(scope), body.read)
-        except (Rejected, Unavailable) as error:
-            await refuse(error, scope, receive, send)
-            return
-        # In the scope itself, not in a copy: what stands outside reads there what the router writes.
-        scope[_KEY] = Passed(scope, verifiers, verified)
-        _declare_length(scope["headers"], len(verified.body))
-        await self._app(scope, _replay(verified.body, receive) if kind == "http" else receive, send)
+            raise TargetAmbiguous("root_path is not the configured one")
+        # What an outer layer has proven, for this route too, must not be spent twice.
+        passed = passed_in(scope)
+        if passed is not None and passed.proof(demand, acts) is not None:
+            return passed
+        if demand is None:
+            return Passed("exempt", acts, None)
+        if self._policy.preflight and _is_preflight(self._policy, scope):
+            return Passed("preflight", acts, demand)
+        verified = await policy.averify(demand, request_of(scope, choice.params), body.read)
+        body.replace(verified.body)
+        self._policy.accepted(verified, method_of(scope), scope["path"], choice.route)
+        return Passed("proven", acts, demand, verified)
 
 
-class Passed:
-    """What the layer let through, and as what: proven by one of `verifiers`, or exempt where `verified` is None."""
+class SignatureMiddleware(Layer):
+    """Lets through what `verifier` proves, every path of it, with the very bytes that were proven.
 
-    __slots__ = ("method", "path", "query", "root_path", "verified", "verifiers")
+    The verdict is `scope["sealgate"].verified`. `root_path`: where the application is mounted; a request with another
+    one is refused. `report_only`: refused requests pass, loudly logged. `on_verdict`: told each `Verdict`.
+    """
 
-    def __init__(self, scope: Scope, verifiers: tuple[Verifier, ...], verified: Verified | None) -> None:
-        self.verifiers = verifiers
-        self.verified = verified
-        self.method = method_of(scope)
-        self.path: str = scope["path"]
-        self.query: bytes = scope.get("query_string", b"")
-        self.root_path: str = scope.get("root_path", "")
-
-    def unchanged(self, scope: Scope) -> bool:
-        """Whether method, path and query are still the ones that were let through."""
-        seen = (method_of(scope), scope["path"], scope.get("query_string", b""))
-        return seen == (self.method, self.path, self.query)
+    def __init__(
+        self,
+        app: App,
+        verifier: Verifier,
+        *,
+        root_path: str = "",
+        report_only: bool = False,
+        on_verdict: OnVerdict | None = None,
+    ) -> None:
+        one = Policy(verifier, report_only=report_only, on_verdict=on_verdict)
+        always = Choice(one.default)
+        super().__init__(app, one, root_path, lambda _scope: always)
 
 
 class Recheck:
     """Stands where the router is: refuses what the layer did not let through as this method, path and query.
 
-    Whatever rewrites a request between the two would send a signature, or an exemption, to another route.
+    Whatever rewrites a request between the two would send a signature, or an exemption, to another route. A preflight
+    that no CORS middleware has answered ends here too: no view runs on it.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, policy: Policy, root_path: str) -> None:
         self._app = app
+        self._policy = policy
+        self._root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             passed = passed_in(scope)
-            if passed is None or not passed.unchanged(scope) or passed.root_path != scope.get("root_path", ""):
-                changed = InvalidSignature("method, path or query is not what the layer let through")
-                await refuse(changed, scope, receive, send)
-                return
+            if passed is None or passed.acts != acts_of(scope) or scope.get("root_path", "") != self._root_path:
+                error: Rejected | None = InvalidSignature("method, path or query is not what the layer let through")
+            elif passed.as_what == "preflight":
+                error = SignatureMissing("a preflight that no CORS middleware has answered")
+            else:
+                error = None
+            if error is not None:
+                told = self._policy.refused(error, method_of(scope), scope["path"])
+                if told is not None:
+                    await refuse(told, scope, receive, send)
+                    return
         await self._app(scope, receive, send)
 
 
 class Body:
-    """The body of one request, read once however often it is asked for. `seconds`: for the whole of it."""
+    """The body of one request, read once however often it is asked for.
 
-    def __init__(self, scope: Scope, receive: Receive, seconds: float) -> None:
+    `demand`: whose verifiers say how many seconds the whole of it may take.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, demand: Require | None) -> None:
         self._scope = scope
         self._receive = receive
-        self._seconds = seconds
+        self._demand = demand
         self._deadline: float | None = None
         self._chunks: list[bytes] = []
         self._size = 0
@@ -160,12 +180,41 @@ class Body:
             self._failure = error
             raise
 
+    def replace(self, body: bytes) -> None:
+        """What was proven, which may be the canonical form of what came, and of another length."""
+        if self._scope["type"] == "http":
+            self._chunks, self._whole = [body], True
+        headers = self._scope["headers"]
+        for at, (name, value) in enumerate(headers):
+            if len(name) == 14 and name.lower() == b"content-length" and value != (length := str(len(body)).encode()):
+                headers[at] = (name, length)
+
+    def again(self) -> Receive:
+        """For the application: one message with what was read, then the server's own, so that a disconnect arrives."""
+        if not self._chunks:
+            return self._receive
+        first: Message | None = {
+            "type": "http.request",
+            "body": b"".join(self._chunks),
+            "more_body": not self._whole,
+        }
+
+        async def receive() -> Message:
+            nonlocal first
+            if first is None:
+                return await self._receive()
+            message, first = first, None
+            return message
+
+        return receive
+
     async def _read(self, limit: int) -> bytes:
         declared = _content_length(self._scope["headers"])
         if declared is not None and declared > limit:
             raise BodyTooLarge("the body is declared over the limit")
         if self._deadline is None:
-            self._deadline = asyncio.get_running_loop().time() + self._seconds
+            seconds = max(verifier.body_timeout for verifier in self._demand.verifiers) if self._demand else 0
+            self._deadline = asyncio.get_running_loop().time() + seconds
         # Most bodies are there already, and a timer costs more than their verification.
         steps = self._fill(limit).__await__()
         waiting = next(steps, _DONE)
@@ -218,9 +267,8 @@ class _Underway:
             return
 
 
-async def refuse(error: Rejected | Unavailable, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers `error`. A websocket is denied: with the same answer where the server can send one, else by a close."""
-    told = answer(error, method_of(scope), scope["path"])
+async def refuse(told: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    """Gives the answer. A websocket is denied: with the same one where the server can send it, else by a close."""
     prefix = "http"
     if scope["type"] == "websocket":
         # "This message must be responded to with either an Accept message or a Close message" (ASGI, websocket.connect)
@@ -236,26 +284,31 @@ async def refuse(error: Rejected | Unavailable, scope: Scope, receive: Receive, 
         await send({"type": f"{prefix}.response.body", "body": told.body, "more_body": False})
 
 
-def proof(scope: Scope, verifiers: tuple[Verifier, ...]) -> Verified:
-    """The layer's verdict on this very request, if one of `verifiers` gave it; else `Rejected`."""
+def proof(scope: Scope, demand: Require) -> Verified:
+    """The layer's verdict on this very request, if it is one that `demand` takes; else raises `Rejected`."""
     passed = passed_in(scope)
     if passed is None or passed.verified is None:
         raise SignatureMissing("nothing was proven before this point: no layer, or an exempt route")
-    if not set(passed.verifiers) <= set(verifiers):
-        raise InvalidSignature("proven by a verifier that this route does not take")
-    if not passed.unchanged(scope):
-        raise InvalidSignature("method, path or query is not what was proven")
-    return passed.verified
+    verified = passed.proof(demand, acts_of(scope))
+    if verified is None:
+        raise InvalidSignature("proven by a verifier that this route does not take, or for another request")
+    return verified
 
 
-def request_of(scope: Scope) -> Request:
+def request_of(scope: Scope, params: Mapping[str, str] | None = None) -> Request:
     """The request of an `http` or `websocket` scope, without its body."""
-    return Request.from_asgi(cast("dict[str, Any]", scope))  # "scope: dict" (ASGI); frameworks type it more loosely
+    given = cast("dict[str, Any]", scope)  # "scope: dict" (ASGI); frameworks type it more loosely
+    return Request.from_asgi(given, **({} if params is None else {"params": params}))
 
 
 def method_of(scope: Scope) -> str:
     """The method; a websocket handshake is a GET (RFC 6455, 4.1)."""
     return str(scope["method"]) if scope["type"] == "http" else "GET"
+
+
+def acts_of(scope: Scope) -> tuple[str, str, bytes]:
+    """What decides which view runs: method, path and query."""
+    return method_of(scope), scope["path"], scope.get("query_string", b"")
 
 
 def passed_in(scope: Scope) -> Passed | None:
@@ -264,12 +317,10 @@ def passed_in(scope: Scope) -> Passed | None:
     return passed if type(passed) is Passed else None
 
 
-def _settled(scope: Scope, verifiers: tuple[Verifier, ...]) -> Passed | None:
-    """What an outer layer has proven already, for this route too: the same message must not be spent twice."""
-    passed = passed_in(scope)
-    if passed is None or passed.verified is None or not passed.unchanged(scope):
-        return None
-    return passed if not verifiers or set(passed.verifiers) <= set(verifiers) else None
+def _is_preflight(policy: Policy, scope: Scope) -> bool:
+    names = [name.decode("latin-1").lower() for name, _ in scope["headers"]]
+    has_body = "transfer-encoding" in names or _content_length(scope["headers"]) not in {None, 0}
+    return scope["type"] == "http" and policy.is_preflight(method_of(scope), has_body, names)
 
 
 def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
@@ -286,24 +337,3 @@ def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     if chunked or len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > 18:
         raise BodyUnreadable("the length of the body is ambiguous")
     return int(lengths[0])
-
-
-def _declare_length(headers: list[tuple[bytes, bytes]], size: int) -> None:
-    """What is handed on may be the canonical form of what came, and of another length."""
-    for at, (name, value) in enumerate(headers):
-        if len(name) == 14 and name.lower() == b"content-length" and value != (length := str(size).encode()):
-            headers[at] = (name, length)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """One message with the whole body, then the server's own, so that a disconnect still arrives."""
-    handed_over = False
-
-    async def again() -> Message:
-        nonlocal handed_over
-        if handed_over:
-            return await receive()
-        handed_over = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again

@@ -50,6 +50,7 @@ class Unavailable(SealgateError):
 
     code: ClassVar[str] = "unavailable"
     status: ClassVar[int] = 503
+    key_id: str | None = None
 
 
 class Rejected(SealgateError):
@@ -60,6 +61,7 @@ class Rejected(SealgateError):
 
     code: ClassVar[str] = "rejected"
     status: ClassVar[int] = 401
+    key_id: str | None = None
 
     def __init__(self, message: str = "", index: int | None = None) -> None:
         super().__init__(message or self.code)

@@ -20,56 +20,63 @@ marked inside it does not open it. Middleware added before `Sealgate` stands ins
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from functools import reduce
+from typing import Any, NamedTuple, TypeVar, cast
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import APIKey, APIKeyIn
 from fastapi.requests import HTTPConnection, Request
 from fastapi.responses import Response
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 from fastapi.websockets import WebSocket, WebSocketState
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
-from starlette.routing import BaseRoute, Match
+from starlette.routing import Match
 
 from sealgate import policy
 from sealgate._native import Scheme, Verified
-from sealgate.answer import answer
+from sealgate.answer import answer_to
 from sealgate.asgi import (
     Body,
+    Layer,
     Message,
-    Passed,
     Receive,
     Recheck,
     Scope,
-    SignatureMiddleware,
+    acts_of,
     method_of,
     passed_in,
     proof,
     request_of,
 )
-from sealgate.exceptions import BodyUnreadable, ConfigurationError, Rejected, Unavailable
+from sealgate.exceptions import (
+    BodyUnreadable,
+    ConfigurationError,
+    InvalidSignature,
+    Rejected,
+    SignatureMissing,
+    Unavailable,
+)
+from sealgate.policy import Choice, OnVerdict, Passed, Policy, Require, Rule, exempt, require
 from sealgate.verifier import Verifier
 
-__all__ = ["Sealgate", "VerifiedBy"]
+__all__ = ["Sealgate", "VerifiedBy", "exempt", "require"]
 
 _E = TypeVar("_E")
 _log = logging.getLogger("sealgate")
 
 
 class _Proof(SecurityBase):
-    """A dependency: the proof by one of `verifiers`, or a refusal. In OpenAPI an API key in the signature's field."""
+    """A dependency: the proof that `demand` takes, or a refusal. In OpenAPI an API key in the signature's field."""
 
-    def __init__(self, verifiers: tuple[Verifier, ...]) -> None:
-        if not verifiers or not all(isinstance(verifier, Verifier) for verifier in verifiers):
-            raise ConfigurationError("verifier: expected a Verifier")
-        self.verifiers = verifiers
-        schemes = [verifier.scheme for verifier in verifiers]
+    def __init__(self, demand: Require) -> None:
+        self.demand = demand
+        schemes = [verifier.scheme for verifier in demand.verifiers]
         facts = [_facts(scheme) for scheme in schemes]
         self.model = APIKey.model_validate(
             {
@@ -84,7 +91,10 @@ class _Proof(SecurityBase):
 
     async def __call__(self, connection: HTTPConnection) -> Verified:
         _answer_refusals_of(connection)
-        return proof(connection.scope, self.verifiers)
+        passed = passed_in(connection.scope)
+        if passed is not None and passed.as_what == "report-only" and passed.acts == acts_of(connection.scope):
+            return cast("Verified", None)  # there is no proof, and the request shall pass
+        return proof(connection.scope, self.demand)
 
 
 class Sealgate(_Proof):
@@ -92,6 +102,8 @@ class Sealgate(_Proof):
 
     As a dependency it gives the `Verified`; on a route that another verifier proved, or none, it refuses.
     `root_path`: where the application is mounted, its own if omitted; a request with another one is refused.
+    `preflight`: a CORS preflight passes unsigned to a CORSMiddleware inside, but to no view. `report_only`: refused
+    requests pass, loudly logged, and dependencies give None. `on_verdict`: told each `Verdict`.
     `clock`: Unix seconds, for the end of exemptions. Raises `ConfigurationError`: twice on one application, too late.
     """
 
@@ -101,57 +113,68 @@ class Sealgate(_Proof):
         verifier: Verifier,
         *,
         root_path: str | None = None,
+        preflight: bool = False,
+        report_only: bool = False,
+        on_verdict: OnVerdict | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__((verifier,))
+        self._policy = Policy(
+            verifier, preflight=preflight, report_only=report_only, on_verdict=on_verdict, clock=clock
+        )
+        super().__init__(self._policy.default)
         installed: list[Any] = [middleware.cls for middleware in app.user_middleware]
-        if SignatureMiddleware in installed:
+        if Layer in installed:
             raise ConfigurationError("app: this application has its Sealgate already")
         if app.middleware_stack is not None:
             raise ConfigurationError("app: this application has started already")
         root_path = app.root_path if root_path is None else root_path
         self._app = app
-        self._verifier = verifier
-        self._clock = clock
-        app.add_middleware(SignatureMiddleware, verifier, root_path=root_path, choose=self._choose)
-        app.user_middleware.append(Middleware(Recheck))  # add_middleware puts to the front, which is outermost
+        app.add_middleware(Layer, self._policy, root_path, self._choose)
+        # add_middleware puts to the front, which is outermost
+        app.user_middleware.append(Middleware(Recheck, self._policy, root_path))
         _answer_refusals(app.exception_handlers)
 
-    def require(self, *verifiers: Verifier) -> _Proof:
+    def require(self, *verifiers: Verifier, keys: Iterable[str] | None = None, uncovered: Iterable[str] = ()) -> _Proof:
         """A dependency for routes, routers and includes: these verifiers (any of them) instead of the application's.
 
-        Where several apply to one route, a verifier must be among those of each.
+        `keys`, `uncovered`: as in `sealgate.policy.require`. Where several apply to one route, a verifier and its key
+        must be among those of each. For an application to mount: `sealgate.fastapi.require(stripe)(application)`.
         """
-        return policy.require(*verifiers)(_Proof(verifiers))
+        demand = policy.required(verifiers, keys, uncovered)
+        policy.marked()
+        return _Proof(demand)
 
     def exempt(
         self, reason: str, *, methods: Iterable[str] = ("GET", "HEAD"), until: datetime | None = None
     ) -> Callable[[_E], _E]:
-        """Marks an endpoint, or an application to mount: unsigned requests pass for `methods`, because of `reason`.
+        """Marks an endpoint, a router, or an application to mount: unsigned requests pass, because of `reason`.
 
-        A dependency that asks for a proof outweighs it. After `until` (with a time zone) the route is closed again.
+        Only for `methods`, where a websocket is "WEBSOCKET". A dependency that asks for a proof outweighs it, and what
+        is required further in. After `until` (with a time zone) the route is closed again.
         """
         return policy.exempt(reason, methods=methods, until=until)
 
-    def _choose(self, scope: Scope) -> tuple[Verifier, ...]:
-        if not policy.any_rules():
-            return self.verifiers
+    def _choose(self, scope: Scope) -> Choice:
+        default = self._policy.default
+        if not (policy.any_rules() or default.reads_params):
+            return Choice(default)
         try:
             found = _route(self._app.router.routes, scope)
         except Exception as error:  # noqa: BLE001  a convertor may fail on the path: what cannot be resolved is closed
             _log.warning("no route for %a: %s", scope["path"], type(error).__name__)
-            return self.verifiers
+            return Choice(default)
         if found is None:
-            return self.verifiers
-        endpoint, dependant = found
-        rule = policy.rule_of(endpoint)
-        demands = [rule.verifiers] if isinstance(rule, policy.Require) else []
-        demands += () if dependant is None else _demands(dependant)
-        if not demands:
-            return policy.verifiers_for(rule, self._verifier, method_of(scope), self._clock())
-        first, *others = demands
-        # None left must not read as an exemption: of demands that exclude each other take one, the others will refuse.
-        return tuple(one for one in first if all(one in other for other in others)) or first
+            return Choice(default)
+        method = policy.WEBSOCKET if scope["type"] == "websocket" else method_of(scope)
+        demand = self._policy.demand(found.rules, method)
+        demands = [each.demand for each in found.proofs]
+        if demands:
+            own = [rule for rule in found.rules[:1] if isinstance(rule, policy.Require)]
+            demand = reduce(policy.Require.narrowed, [*own, *demands])
+        params = None
+        if demand is not None and demand.reads_params:
+            params = policy.received_params(found.params, scope["path"])
+        return Choice(demand, found.path, params)
 
 
 class VerifiedBy:
@@ -164,18 +187,18 @@ class VerifiedBy:
     """
 
     def __init__(self, verifier: Verifier) -> None:
-        if not isinstance(verifier, Verifier):
-            raise ConfigurationError("verifier: expected a Verifier")
-        self.verifiers = (verifier,)
+        self._policy = Policy(verifier)
 
     async def __call__(self, connection: HTTPConnection) -> Verified:
         _answer_refusals_of(connection)
-        with suppress(Rejected):  # no layer, or one with another verifier: then this is where it is proven
-            return proof(connection.scope, self.verifiers)
+        demand = self._policy.default
+        with suppress(SignatureMissing, InvalidSignature):
+            # No layer, or one with another verifier: then this is where it is proven.
+            return proof(connection.scope, demand)
         if isinstance(connection, WebSocket):
             return await self._prove(connection, connection.receive)
         request = cast("Request", connection)
-        if self.verifiers[0].scheme.body_form is not None:
+        if self._policy.verifier.scheme.body_form is not None:
             raise ConfigurationError("VerifiedBy: FastAPI has parsed the body as received: this scheme needs Sealgate")
         async with aclosing(request.stream()) as chunks:
             verified = await self._prove(request, _messages(chunks))
@@ -183,18 +206,19 @@ class VerifiedBy:
         return verified
 
     async def _prove(self, connection: HTTPConnection, receive: Receive) -> Verified:
-        scope, (verifier,) = connection.scope, self.verifiers
+        scope, demand = connection.scope, self._policy.default
         scope["headers"] = list(scope["headers"])  # as the layer does, against trailers
-        body = Body(scope, receive, verifier.body_timeout)
+        body = Body(scope, receive, demand)
+        params = policy.received_params(connection.path_params, scope["path"]) if demand.reads_params else None
         try:
-            verified = await verifier.averify(request_of(scope), body.read)
+            verified = await policy.averify(demand, request_of(scope, params), body.read)
         except BodyUnreadable as refusal:
             if isinstance(refusal.__cause__, ConfigurationError):
                 raise refusal.__cause__ from None
             raise
         known = passed_in(scope)
         if known is None or known.verified is None:
-            scope["sealgate"] = Passed(scope, self.verifiers, verified)
+            scope["sealgate"] = Passed("proven", acts_of(scope), demand, verified)
         return verified
 
 
@@ -215,32 +239,45 @@ def _messages(chunks: AsyncIterator[bytes]) -> Receive:
     return receive
 
 
-def _route(routes: Sequence[BaseRoute], scope: Scope) -> tuple[Any, Dependant | None] | None:
-    """Endpoint and dependencies of the route that the router will take: the first full match, in its order."""
+class _Found(NamedTuple):
+    """A route that the router will take. `rules`: innermost first; `proofs`: the dependencies that ask for one."""
+
+    path: str | None
+    rules: list[Rule]
+    proofs: list[_Proof]
+    params: Mapping[str, Any]
+
+
+def _route(routes: Iterable[Any], scope: Scope, outer: Sequence[Rule] = ()) -> _Found | None:
+    """The first full match, in the router's order. `outer`: rules of the routers around `routes`, innermost first."""
     probe = dict(scope)  # matching writes to it
     for route in routes:
-        if route.matches(probe)[0] is Match.FULL:
-            return _within(route, probe)
-    return None
-
-
-def _within(route: BaseRoute, probe: Scope) -> tuple[Any, Dependant | None] | None:
-    """The same within an included router; for any other route, of itself."""
-    for context in iter_route_contexts([route]):
-        original = context.original_route
+        original = getattr(route, "original_route", route)
         if original is not route and isinstance(original, APIRoute) and type(original).matches is not APIRoute.matches:
-            return None  # it matches in its own way, which the context does not know
-        match, child = context.matches(probe)
-        if match is Match.FULL:
-            return child.get("endpoint"), getattr(context, "dependant", None)
+            return None  # it matches in its own way, which its context does not know
+        match, child = route.matches(probe)
+        if match is not Match.FULL:
+            continue
+        if hasattr(route, "original_router"):  # an included one
+            return _route(route.effective_candidates(), scope, [*_rules(route.original_router), *outer])
+        taken = getattr(route, "starlette_route", None) or route
+        dependant = getattr(taken, "dependant", None)
+        proofs = [] if dependant is None else list(_proofs(dependant))
+        rules = [*_rules(child.get("endpoint")), *outer]
+        return _Found(getattr(taken, "path", None), rules, proofs, child.get("path_params", {}))
     return None
 
 
-def _demands(dependant: Dependant) -> Iterator[tuple[Verifier, ...]]:
+def _rules(endpoint: Any) -> list[Rule]:
+    rule = policy.rule_of(endpoint)
+    return [] if rule is None else [rule]
+
+
+def _proofs(dependant: Dependant) -> Iterator[_Proof]:
     if isinstance(dependant.call, _Proof):
-        yield dependant.call.verifiers
+        yield dependant.call
     for inner in dependant.dependencies:
-        yield from _demands(inner)
+        yield from _proofs(inner)
 
 
 def _answer_refusals(handlers: MutableMapping[Any, Any]) -> None:
@@ -256,7 +293,8 @@ def _answer_refusals_of(connection: HTTPConnection) -> None:
 
 async def _refuse(connection: Request | WebSocket, error: Rejected | Unavailable) -> Response | None:
     """The layer's own answer, given from within."""
-    told = answer(error, method_of(connection.scope), connection.scope["path"])
+    policy.log_refusal(error, method_of(connection.scope), connection.scope["path"])
+    told = answer_to(error)
     response = Response(told.body, told.status, dict(told.headers))
     if isinstance(connection, Request):
         return response

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, cast
 
 from flask import Flask, Response, g
@@ -12,11 +15,10 @@ from flask.wrappers import Request as FlaskRequest
 
 from sealgate import policy
 from sealgate._native import Request
-from sealgate.answer import answer
 from sealgate.exceptions import BodyUnreadable, ConfigurationError, Rejected, Unavailable
-from sealgate.policy import Exempt, Rule, any_rules, rule_of, verifiers_for, verify_any
+from sealgate.policy import OnVerdict, Policy, Require, Rule
 from sealgate.verifier import Verifier
-from sealgate.wsgi import check_mount, mount_point, read_body, replace_body
+from sealgate.wsgi import Body, check_mount, field_names, has_body, mount_point, prove
 
 __all__ = ["Gate", "Sealgate"]
 
@@ -28,9 +30,12 @@ class Sealgate:
 
         seal = Sealgate(app, partners)       # or seal = Sealgate(); seal.init_app(app, partners)
 
-    `g.verified` is the `Verified`, or None on an exempt route. `script_name`: where the application is mounted; a
-    request with another SCRIPT_NAME is refused. Below `@app.post(...)`, `@seal.require(stripe)` names other verifiers
-    and `@seal.exempt("reason")` opens a view; `seal.exempt("public")(app.view_functions["static"])` does as well.
+    `g.verified` is the `Verified`, or None on an exempt route. Below `@app.post(...)`, `@seal.require(stripe)` names
+    other verifiers and `@seal.exempt("reason")` opens a view; both take a blueprint, for what is below it, and
+    `seal.exempt("public")(app.view_functions["static"])` opens the static files. The innermost rule counts.
+    `script_name`: where the application is mounted; a request with another SCRIPT_NAME is refused. `preflight`: answers
+    a CORS preflight (204) without running a view; flask-cors adds its fields. `report_only`: refused requests pass,
+    loudly logged. `on_verdict`: told each `Verdict`. `clock`: Unix seconds, for the end of exemptions.
 
     Promises it cannot keep: applications mounted beside this one by DispatcherMiddleware are not covered, WSGI
     middleware around it runs earlier, and so do `url_value_preprocessor`s. Flask's hook is sync: key sources and
@@ -40,9 +45,20 @@ class Sealgate:
     require = staticmethod(policy.require)
     exempt = staticmethod(policy.exempt)
 
-    def __init__(self, app: Flask | None = None, verifier: Verifier | None = None, *, script_name: str = "") -> None:
+    def __init__(
+        self,
+        app: Flask | None = None,
+        verifier: Verifier | None = None,
+        *,
+        script_name: str = "",
+        preflight: bool = False,
+        report_only: bool = False,
+        on_verdict: OnVerdict | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._verifier = verifier
         self._mount = mount_point(script_name)
+        self._policy = partial(Policy, preflight=preflight, report_only=report_only, on_verdict=on_verdict, clock=clock)
         if app is not None:
             self.init_app(app)
 
@@ -53,16 +69,16 @@ class Sealgate:
             raise ConfigurationError("verifier: expected a Verifier, as in Sealgate(app, verifier)")
         if "sealgate" in app.extensions:
             raise ConfigurationError("Sealgate is installed on this application already")
-        gate = Gate(app, verifier, self._mount)
+        gate = Gate(app, self._policy(verifier), self._mount)
         app.extensions["sealgate"] = gate
         app.before_request_funcs.setdefault(None, []).insert(0, gate.check)
 
 
 class Gate:
-    """What one application has at `app.extensions["sealgate"]`: its default verifier and its hook."""
+    """What one application has at `app.extensions["sealgate"]`: its policy and its hook."""
 
-    def __init__(self, app: Flask, verifier: Verifier, mount: str) -> None:
-        self.verifier = verifier
+    def __init__(self, app: Flask, policy: Policy, mount: str) -> None:
+        self.policy = policy
         self._app = app
         self._mount = mount
 
@@ -73,58 +89,59 @@ class Gate:
         context = cast("Any", g)._get_current_object()
         context.verified = None  # a context that is kept would keep an earlier request's
         environ = request.environ
+        route = None if request.url_rule is None else request.url_rule.rule
+        body = None
         try:
             check_mount(environ, self._mount)
-            rule = _rule(self._app.view_functions.get(request.endpoint or "")) if any_rules() else None
-            verifiers = verifiers_for(rule, self.verifier, request.method)
-            if verifiers:
-                read = _Body(request, verifiers, self._app.config["MAX_CONTENT_LENGTH"])
-                context.verified = verified = verify_any(verifiers, Request.from_wsgi(environ), read)
-                replace_body(environ, verified.body)
-                vars(request).pop("content_length", None)  # Werkzeug keeps what it was, if somebody has asked
+            demand = self.policy.demand(self._rules(request) if policy.any_rules() else (), request.method)
+            if demand is None:
+                return None
+            if self.policy.is_preflight(request.method, has_body(environ), field_names(environ)):
+                return self._app.response_class(status=204)
+            body = _Body(request, demand)
+            params = policy.received_params(request.view_args or {}, request.path) if demand.reads_params else None
+            received = Request.from_wsgi(environ, **({} if params is None else {"params": params}))
+            context.verified = verified = prove(environ, demand, received, body, self._limit)
+            vars(request).pop("content_length", None)  # Werkzeug keeps what it was, if somebody has asked
         except (Rejected, Unavailable) as error:
-            told = answer(error, request.method, request.path)
-            return self._app.response_class(told.body, status=told.status, headers=list(told.headers))
+            told = self.policy.refused(error, request.method, request.path, route)
+            if told is not None:
+                return self._app.response_class(told.body, status=told.status, headers=list(told.headers))
+            if body is not None:
+                body.put_back()
+        else:
+            self.policy.accepted(verified, request.method, request.path, route)
         return None
 
+    @property
+    def _limit(self) -> float:
+        limit = self._app.config["MAX_CONTENT_LENGTH"]
+        return math.inf if limit is None else limit
 
-class _Body:
-    """The body of one request, read once: of one that was half read, a second verifier would see the rest."""
+    def _rules(self, request: FlaskRequest) -> Iterator[Rule]:
+        """Of the view, then of the blueprints around it, innermost first."""
+        view = self._app.view_functions.get(request.endpoint or "")
+        cls = getattr(view, "view_class", None)
+        handler = request.method.lower()
+        if handler == "head" and not hasattr(cls, handler):
+            handler = "get"  # as MethodView does
+        yield from policy.rules_of_view(view, cls, handler)
+        for name in request.blueprints:
+            rule = policy.rule_of(self._app.blueprints[name])
+            if rule is not None:
+                yield rule
 
-    def __init__(self, request: FlaskRequest, verifiers: tuple[Verifier, ...], limit: int | None) -> None:
+
+class _Body(Body):
+    """The body of a request that Flask may have read already."""
+
+    def __init__(self, request: FlaskRequest, demand: Require) -> None:
+        super().__init__(request.environ, demand)
         self._request = request
-        self._limit = min(max(verifier.body_limit for verifier in verifiers), math.inf if limit is None else limit)
-        self._timeout = max(verifier.body_timeout for verifier in verifiers)
-        self._outcome: bytes | Rejected | None = None
 
-    def __call__(self, _limit: int) -> bytes:
-        """The body; whether it is within the limit of this verifier, the verifier sees."""
-        if self._outcome is None:
-            try:
-                self._outcome = self._read()
-            except Rejected as refusal:
-                self._outcome = refusal
-            except Exception as error:
-                self._outcome = BodyUnreadable("the body could not be read")
-                raise self._outcome from error
-        if isinstance(self._outcome, Rejected):
-            raise self._outcome
-        return self._outcome
-
-    def _read(self) -> bytes:
+    def read(self, limit: int) -> bytes:
         if "stream" in vars(self._request):
             # The view would see what was read then: a parsed form, say, while an empty rest is what was proven.
             _log.error("the body was read before sealgate's hook, by a url_value_preprocessor or a signal")
             raise BodyUnreadable("the body has been consumed")
-        return read_body(self._request.environ, int(self._limit), self._timeout)
-
-
-def _rule(view: Any) -> Rule | None:
-    """The rule on a view function, or on the class of a class-based one; an exemption is not inherited."""
-    cls = getattr(view, "view_class", None)
-    rule = rule_of(view)
-    if cls is None:
-        return rule
-    if isinstance(rule, Exempt) and cls.decorators and "decorators" not in vars(cls):
-        rule = None  # it may be by the decorators of a parent
-    return rule or rule_of(cls)
+        return super().read(limit)

@@ -80,7 +80,9 @@ class Verifier:
     def __repr__(self) -> str:
         return f"<Verifier {getattr(self.scheme, 'name', None)}>"  # half-made, in a traceback
 
-    def verify(self, request: Request, read_body: ReadBody | None = None) -> Verified:
+    def verify(
+        self, request: Request, read_body: ReadBody | None = None, *, uncovered: frozenset[str] = frozenset()
+    ) -> Verified:
         """The proof, or `Rejected`, or `Unavailable`; whatever the bytes, nothing else.
 
         `read_body` is called once everything that needs no body holds; without it `request.body` is the body.
@@ -93,7 +95,9 @@ class Verifier:
             steps.throw(_NeedsAwait("a coroutine key source, store or body needs averify"))
         return proven[0]
 
-    async def averify(self, request: Request, read_body: ReadBody | None = None) -> Verified:
+    async def averify(
+        self, request: Request, read_body: ReadBody | None = None, *, uncovered: frozenset[str] = frozenset()
+    ) -> Verified:
         """As `verify`, and awaits key sources, stores and bodies that are coroutines."""
         proven: list[Verified] = []
         steps = self._steps(request, read_body, proven)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import re
 import time
-from collections.abc import Callable, Iterable
-from functools import partial
-from io import BytesIO
+from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO, RawIOBase
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from sealgate._native import Request
-from sealgate.answer import answer
+from sealgate import policy
+from sealgate._native import Request, Verified
 from sealgate.exceptions import (
     BodyTooLarge,
     BodyUnreadable,
@@ -20,71 +21,189 @@ from sealgate.exceptions import (
     TargetAmbiguous,
     Unavailable,
 )
+from sealgate.policy import OnVerdict, Passed, Policy, Require
 from sealgate.verifier import Verifier
 
-__all__ = ["SignatureMiddleware", "check_mount", "declared_length", "mount_point", "read_body", "replace_body"]
+__all__ = [
+    "Body",
+    "SignatureMiddleware",
+    "acts_of",
+    "check_mount",
+    "declared_length",
+    "field_names",
+    "has_body",
+    "mount_point",
+    "prove",
+    "settle",
+    "settled",
+]
 
 _CHUNK = 64 * 1024
 _LONGEST = 19  # digits
 _MOUNT = re.compile(r"(/[!-.0-~]+)*")
+_KEY = "sealgate.passed"
+#: What decides which view runs: method, mount, path and query.
+Acts = tuple[str, ...]
+_log = logging.getLogger("sealgate")
 
 
 class SignatureMiddleware:
     """Verifies every request before `app` sees it: every path is closed, and none can be exempt.
 
-    `script_name`: where the application is mounted; a request with another SCRIPT_NAME is refused.
-    The application finds the `Verified` at `environ["sealgate.verified"]`, and its body in `wsgi.input` as ever.
+    `script_name`: where the application is mounted; a request with another SCRIPT_NAME is refused. `report_only`:
+    refused requests pass, loudly logged. `on_verdict`: told each `Verdict`.
+    The application finds the `Verified` at `environ["sealgate.verified"]`, and its body in `wsgi.input` as ever. An
+    adapter inside it that asks for the same verifier takes this verdict: one request spends one nonce.
     """
 
-    def __init__(self, app: WSGIApplication, verifier: Verifier, *, script_name: str = "") -> None:
-        if not isinstance(verifier, Verifier):
-            raise ConfigurationError("verifier: expected a Verifier")
+    def __init__(
+        self,
+        app: WSGIApplication,
+        verifier: Verifier,
+        *,
+        script_name: str = "",
+        report_only: bool = False,
+        on_verdict: OnVerdict | None = None,
+    ) -> None:
         self._app = app
-        self._verifier = verifier
+        self._policy = Policy(verifier, report_only=report_only, on_verdict=on_verdict)
         self._mount = mount_point(script_name)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        verifier = self._verifier
+        demand = self._policy.default
+        method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
+        environ["sealgate.verified"] = None
+        body = Body(environ, demand)
         try:
             check_mount(environ, self._mount)
-            read = partial(read_body, environ, timeout=verifier.body_timeout)
-            verified = verifier.verify(Request.from_wsgi(environ), read)
+            verified = prove(environ, demand, Request.from_wsgi(environ), body)
         except (Rejected, Unavailable) as error:
-            return _refuse(error, environ, start_response)
-        replace_body(environ, verified.body)
-        environ["sealgate.verified"] = verified
+            told = self._policy.refused(error, method, path)
+            if told is not None:
+                start_response(f"{told.status} {told.reason}", list(told.headers))
+                # Not every server drops the content of an answer to HEAD; the client would take it for the next answer.
+                return [] if method == "HEAD" else [told.body]
+            body.put_back()
+        else:
+            self._policy.accepted(verified, method, path)
         return self._app(environ, start_response)
 
 
-def read_body(
-    environ: WSGIEnvironment, limit: int, timeout: float, *, clock: Callable[[], float] = time.monotonic
-) -> bytes:
-    """The whole body: at most `limit` bytes; no read begins later than `timeout` seconds after the first.
+class Body:
+    """The body of one request, read once however often it is asked for: a second verifier would see the rest of it.
 
-    Raises `BodyTooLarge`, and `BodyUnreadable` with status 400, 408 (too slow) or 411 (no length that can be trusted);
-    besides, what the server's stream raises.
+    `demand`: whose verifiers say how many seconds it may take: no read begins later after the first than that.
     """
-    length = declared_length(environ, terminated=bool(environ.get("wsgi.input_terminated")))
-    if length is not None and length > limit:
-        raise BodyTooLarge("the body is over the limit")
-    left = limit + 1 if length is None else length
-    deadline = clock() + timeout
-    chunks: list[bytes] = []
-    while left > 0:
-        if chunks and clock() > deadline:
-            raise BodyUnreadable("the body took too long", status=408)
-        chunk = environ["wsgi.input"].read(min(left, _CHUNK))
-        if not chunk:
-            break
-        chunks.append(chunk)
-        left -= len(chunk)
-    body = b"".join(chunks)
-    if length is None and len(body) > limit:
-        raise BodyTooLarge("the body is over the limit")
-    if length is not None and len(body) != length:
-        # Servers hand over what came before the connection broke as if it were the body.
-        raise BodyUnreadable("the body is not as long as its Content-Length")
-    return body
+
+    def __init__(
+        self, environ: WSGIEnvironment, demand: Require, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._environ = environ
+        self._seconds = max(verifier.body_timeout for verifier in demand.verifiers)
+        self._clock = clock
+        self._deadline: float | None = None
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._failure: BodyUnreadable | None = None
+
+    def read(self, limit: int) -> bytes:
+        """The body, of at most `limit` bytes. Raises `BodyTooLarge`, also before it is read where its length is
+        declared, and `BodyUnreadable` with status 400, 408 (too slow) or 411 (no length that can be trusted)."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return self._read(limit)
+        except BodyTooLarge:
+            raise
+        except BodyUnreadable as error:
+            self._failure = error
+            raise
+        except Exception as error:
+            _log.info("body unreadable: %s", type(error).__name__)
+            self._failure = BodyUnreadable("the body could not be read")
+            raise self._failure from error
+
+    def put_back(self) -> None:
+        """For a request that passes although it was refused: the application reads what was read here, and the rest."""
+        if self._chunks:
+            self._environ["wsgi.input"] = _Again(b"".join(self._chunks), self._environ["wsgi.input"])
+
+    def _read(self, limit: int) -> bytes:
+        environ = self._environ
+        length = declared_length(environ, terminated=bool(environ.get("wsgi.input_terminated")))
+        if length is not None and length > limit:
+            raise BodyTooLarge("the body is over the limit")
+        whole = limit + 1 if length is None else length
+        if self._deadline is None:
+            self._deadline = self._clock() + self._seconds
+        while self._size < whole:
+            if self._chunks and self._clock() > self._deadline:
+                raise BodyUnreadable("the body took too long", status=408)
+            chunk = environ["wsgi.input"].read(min(whole - self._size, _CHUNK))
+            if not chunk:
+                break
+            self._chunks.append(chunk)
+            self._size += len(chunk)
+        if length is None and self._size > limit:
+            raise BodyTooLarge("the body is over the limit")
+        if length is not None and self._size != length:
+            # Servers hand over what came before the connection broke as if it were the body.
+            raise BodyUnreadable("the body is not as long as its Content-Length")
+        if len(self._chunks) > 1:
+            self._chunks = [b"".join(self._chunks)]
+        return self._chunks[0] if self._chunks else b""
+
+
+class _Again(RawIOBase):
+    """An input of which a part was read already."""
+
+    def __init__(self, seen: bytes, rest: Any) -> None:
+        self._seen = BytesIO(seen)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        size = len(buffer)
+        taken = self._seen.read(size)
+        if len(taken) < size:  # a reader that asks once for all of it must get all of it
+            taken += self._rest.read(size - len(taken))
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+
+def prove(environ: WSGIEnvironment, demand: Require, request: Request, body: Body, limit: float = math.inf) -> Verified:
+    """The proof under `demand`, and the application is left with the body that was proven.
+
+    `limit`: octets, besides the verifiers' own. Raises `Rejected` and `Unavailable`.
+    """
+    acts = acts_of(environ)
+    verified = settled(environ, demand, acts)
+    if verified is None:
+        verified = policy.verify(demand, request, lambda most: body.read(int(min(most, limit))))
+    settle(environ, demand, verified, acts)
+    return verified
+
+
+def settled(environ: WSGIEnvironment, demand: Require, acts: Acts) -> Verified | None:
+    """What a layer further out has proven already: proving it again would be a replay. Raises `KeyNotAllowed`."""
+    passed = environ.get(_KEY)
+    return passed.proof(demand, acts) if type(passed) is Passed else None
+
+
+def settle(environ: WSGIEnvironment, demand: Require, verified: Verified, acts: Acts) -> None:
+    """Leaves the verdict for a layer further in, and the body for whoever reads it."""
+    environ["wsgi.input"] = BytesIO(verified.body)
+    environ["CONTENT_LENGTH"] = str(len(verified.body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)  # its framing on the wire is over
+    environ["sealgate.verified"] = verified
+    environ[_KEY] = Passed("proven", acts, demand, verified)
+
+
+def acts_of(environ: WSGIEnvironment) -> Acts:
+    """What decides which view runs: method, mount, path and query."""
+    return tuple(environ.get(name, "") for name in ("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING"))
 
 
 def declared_length(environ: WSGIEnvironment, *, terminated: bool) -> int | None:
@@ -107,11 +226,14 @@ def declared_length(environ: WSGIEnvironment, *, terminated: bool) -> int | None
     return int(length)
 
 
-def replace_body(environ: WSGIEnvironment, body: bytes) -> None:
-    """Puts `body` where the application reads it; its framing on the wire is over."""
-    environ["wsgi.input"] = BytesIO(body)
-    environ["CONTENT_LENGTH"] = str(len(body))
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
+def has_body(environ: WSGIEnvironment) -> bool:
+    """Whether a body is declared."""
+    return environ.get("CONTENT_LENGTH") not in {None, "", "0"} or "HTTP_TRANSFER_ENCODING" in environ
+
+
+def field_names(environ: WSGIEnvironment) -> Iterator[str]:
+    """Of the header fields, in lower case."""
+    return (name[5:].lower().replace("_", "-") for name in environ if name.startswith("HTTP_"))
 
 
 def mount_point(given: Any, setting: str = "script_name") -> str:
@@ -129,11 +251,3 @@ def check_mount(environ: WSGIEnvironment, mount: str) -> None:
     """
     if environ.get("SCRIPT_NAME", "") != mount:
         raise TargetAmbiguous("SCRIPT_NAME is not the configured one")
-
-
-def _refuse(error: Rejected | Unavailable, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    method = environ.get("REQUEST_METHOD", "")
-    told = answer(error, method, environ.get("PATH_INFO", ""))
-    start_response(f"{told.status} {told.reason}", list(told.headers))
-    # Not every server drops the content of an answer to HEAD; the client would take it for the next answer.
-    return [] if method == "HEAD" else [told.body]

@@ -9,23 +9,28 @@ from typing import Any
 
 from django.conf import settings
 from django.core.signals import setting_changed
+from django.dispatch import Signal
 from django.utils.module_loading import import_string
 
 from sealgate.exceptions import ConfigurationError
+from sealgate.policy import OnVerdict, Policy, Verdict
 from sealgate.verifier import Verifier
 from sealgate.wsgi import mount_point
 
-__all__ = ["Configured", "configured"]
+__all__ = ["Configured", "configured", "verdict_given"]
 
-_NAMES = frozenset({"VERIFIER", "SCRIPT_NAME"})
+_NAMES = frozenset({"VERIFIER", "SCRIPT_NAME", "PREFLIGHT", "REPORT_ONLY", "ON_VERDICT"})
 _READ_BY_US = frozenset({"SEALGATE", "FORCE_SCRIPT_NAME"})
+
+#: Sent with `verdict`, a `sealgate.policy.Verdict`, after each decision; an exception of a receiver is logged.
+verdict_given = Signal()
 
 
 @dataclass(frozen=True, slots=True)
 class Configured:
     """`script_name`: the only SCRIPT_NAME (ASGI: root_path) that is accepted."""
 
-    verifier: Verifier
+    policy: Policy
     script_name: str
 
 
@@ -40,19 +45,43 @@ def configured() -> Configured:
             raise ConfigurationError(f"SEALGATE[{name!r}]: unknown setting")
     if "VERIFIER" not in given:
         raise ConfigurationError("SEALGATE['VERIFIER']: required")
-    script_name = given.get("SCRIPT_NAME", settings.FORCE_SCRIPT_NAME or "")
-    return Configured(_verifier(given["VERIFIER"]), mount_point(script_name, "SEALGATE['SCRIPT_NAME']"))
-
-
-def _verifier(given: Any) -> Verifier:
-    if isinstance(given, str):
-        try:
-            given = import_string(given)
-        except ImportError as error:
-            raise ConfigurationError(f"SEALGATE['VERIFIER']: cannot import {given!r}") from error
-    if not isinstance(given, Verifier):
+    verifier = _imported("VERIFIER", given["VERIFIER"])
+    if not isinstance(verifier, Verifier):
         raise ConfigurationError("SEALGATE['VERIFIER']: expected a Verifier, or the dotted path of one")
-    return given
+    hook = _imported("ON_VERDICT", given.get("ON_VERDICT"))
+    if hook is not None and not callable(hook):
+        raise ConfigurationError("SEALGATE['ON_VERDICT']: expected a function, or the dotted path of one")
+    flags = {name.lower(): given.get(name, False) for name in ("PREFLIGHT", "REPORT_ONLY")}
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise ConfigurationError(f"SEALGATE[{name.upper()!r}]: expected True or False")
+    script_name = given.get("SCRIPT_NAME", settings.FORCE_SCRIPT_NAME or "")
+    policy = Policy(verifier, on_verdict=_Tell(hook), **flags)
+    return Configured(policy, mount_point(script_name, "SEALGATE['SCRIPT_NAME']"))
+
+
+class _Tell:
+    """The hook of the settings, and the signal; false where nobody listens, so that no verdict is made."""
+
+    def __init__(self, hook: OnVerdict | None) -> None:
+        self._hook = hook
+
+    def __bool__(self) -> bool:
+        return self._hook is not None or bool(verdict_given.receivers)
+
+    def __call__(self, verdict: Verdict) -> None:
+        verdict_given.send_robust(sender=Policy, verdict=verdict)
+        if self._hook is not None:
+            self._hook(verdict)
+
+
+def _imported(name: str, given: Any) -> Any:
+    if not isinstance(given, str):
+        return given
+    try:
+        return import_string(given)
+    except ImportError as error:
+        raise ConfigurationError(f"SEALGATE[{name!r}]: cannot import {given!r}") from error
 
 
 def _forget(*, setting: str, **_: Any) -> None:
