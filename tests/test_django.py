@@ -149,14 +149,14 @@ class TestWsgi(RoutedContract):
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.settings(SEALGATE={"VERIFIER": RFC9421.verifier()})
-        monkeypatch.setattr(policy._Marks, "any", False)
+        monkeypatch.setattr(policy.rules._Marks, "any", False)
         monkeypatch.setattr(django_project, "OtherUrls", django_project.LateUrls())
         self.settings(MIDDLEWARE=[f"{__name__}.changes_urlconf", *MIDDLEWARE])
         application = WSGIHandler()
         assert call(application, environ_of(hooked(replace(ORDER, target="/late")))).status == 200
 
     def test_without_a_rule_no_route_is_resolved_before_the_proof(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(policy._Marks, "any", False)
+        monkeypatch.setattr(policy.rules._Marks, "any", False)
         monkeypatch.setattr(middleware, "find", None)
         assert [self.send(each).status for each in (signed(), ORDER)] == [200, 401]
 

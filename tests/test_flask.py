@@ -189,7 +189,7 @@ class TestFlask(RoutedContract):
 
     def test_without_a_rule_no_endpoint_is_looked_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
         app = self.flask()
-        monkeypatch.setattr(policy._Marks, "any", False)
+        monkeypatch.setattr(policy.rules._Marks, "any", False)
         monkeypatch.setattr(policy, "rules_of_view", None)
         assert [call(app, environ_of(each)).status for each in (signed(), ORDER)] == [200, 401]
 
