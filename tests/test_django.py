@@ -22,7 +22,8 @@ from django_project import MIDDLEWARE, PARTNERS
 from judged import KEY, KEY_ID, NOW, RFC9421
 from reference import Message
 from sealgate import ConfigurationError, Request, Signer, Verifier, policy, schemes
-from sealgate.django import SignatureMiddleware, middleware
+from sealgate.django import SignatureMiddleware
+from sealgate.django import request as django_request
 from sealgate.exceptions import Unavailable
 from wsgi_client import Answer, Unfinished, WSGIApplication, call, chunked, environ_of
 
@@ -157,7 +158,7 @@ class TestWsgi(RoutedContract):
 
     def test_without_a_rule_no_route_is_resolved_before_the_proof(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(policy.rules._Marks, "any", False)
-        monkeypatch.setattr(middleware, "find", None)
+        monkeypatch.setattr(django_request, "find", None)
         assert [self.send(each).status for each in (signed(), ORDER)] == [200, 401]
 
     def test_views_are_imported_before_the_first_request(self) -> None:
