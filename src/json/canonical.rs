@@ -9,16 +9,13 @@ use crate::error::Result;
 use crate::mac::Sink;
 
 /// The canonical form of a text that is kept elsewhere: what differs from that text, and the order of its members.
+#[derive(Default)]
 pub struct Canonical {
-    /// The canonical pieces one after another; or where they stand in the text itself.
-    pub(super) pieces: Pieces,
+    /// The canonical pieces one after another; where there are none, they stand in the text itself.
+    pub(super) octets: Vec<u8>,
+    pub(super) within: Range<usize>,
     pub(super) objects: Vec<Object>,
     pub(super) spans: Vec<Span>,
-}
-
-pub(super) enum Pieces {
-    Within(Range<usize>),
-    Own(Vec<u8>),
 }
 
 /// An object that has to be put in order, or that holds one. Objects are kept in the order in which they begin.
@@ -33,6 +30,7 @@ pub(super) struct Object {
 }
 
 /// A member of such an object.
+#[derive(Clone, Copy)]
 pub(super) struct Span {
     pub(super) start: u32,
     pub(super) end: u32,
@@ -43,22 +41,32 @@ pub(super) struct Span {
 impl Canonical {
     /// Reads a text; whatever is asked for later needs the same text again.
     pub fn read(text: &[u8], options: Options) -> Result<Self> {
-        scan::read(text, options)
+        Self::default().read_again(text, options)
+    }
+
+    /// The same in the memory of one that is done with: fresh memory costs as much as what is written into it.
+    pub fn read_again(self, text: &[u8], options: Options) -> Result<Self> {
+        scan::read(text, options, self)
+    }
+
+    /// Octets of its memory.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.octets.capacity()
+            + self.objects.capacity() * size_of::<Object>()
+            + self.spans.capacity() * size_of::<Span>()
     }
 
     /// Octets of the canonical form.
     #[must_use]
     pub fn size(&self) -> usize {
-        match &self.pieces {
-            Pieces::Within(range) => range.len(),
-            Pieces::Own(octets) => octets.len(),
-        }
+        if self.octets.is_empty() { self.within.len() } else { self.octets.len() }
     }
 
     /// Whether the text is canonical as it stands.
     #[must_use]
     pub fn is_whole(&self, text: &[u8]) -> bool {
-        self.objects.is_empty() && matches!(&self.pieces, Pieces::Within(range) if range.len() == text.len())
+        self.objects.is_empty() && self.octets.is_empty() && self.within.len() == text.len()
     }
 
     /// Writes the canonical form of `text`, which is the text that was read.
@@ -89,10 +97,7 @@ impl Canonical {
     }
 
     fn pieces<'a>(&'a self, text: &'a [u8]) -> &'a [u8] {
-        match &self.pieces {
-            Pieces::Within(range) => &text[range.clone()],
-            Pieces::Own(octets) => octets,
-        }
+        if self.octets.is_empty() { &text[self.within.clone()] } else { &self.octets }
     }
 
     /// Each octet is copied once, however deep the objects out of order lie in each other.
@@ -109,7 +114,13 @@ impl Canonical {
                 if nth > 0 {
                     sink.put(b",");
                 }
-                self.write_ordered(pieces, span.start as usize..span.end as usize, span.object as usize, sink);
+                let (start, end) = (span.start as usize, span.end as usize);
+                let object = self.objects.get(span.object as usize);
+                if object.is_some_and(|object| (object.start as usize) < end) {
+                    self.write_ordered(pieces, start..end, span.object as usize, sink);
+                } else {
+                    sink.put(&pieces[start..end]);
+                }
             }
             at = object.end as usize;
             nth = object.next as usize;

@@ -1,10 +1,13 @@
 //! The order of names: by UTF-16 code units (RFC 8785, 3.2.3), or by code points, as Python sorts str.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use super::Form;
 use super::canonical::Span;
 use super::string::load;
+
+const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// How the name `a` stands to `b`; both in UTF-8, without escapes.
 #[must_use]
@@ -25,9 +28,28 @@ pub fn compare(mut a: &[u8], mut b: &[u8], form: Form) -> Ordering {
 #[inline]
 #[must_use]
 pub fn prefix(name: &[u8], form: Form) -> u64 {
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
     #[allow(clippy::cast_possible_truncation)] // no more than eight octets
     let start = load(&name[..name.len().min(8)]) as u64;
+    weighed(start, form)
+}
+
+/// The same of a name that stands in a text.
+#[inline]
+pub(super) fn prefix_within(text: &[u8], name: Range<usize>, form: Form) -> u64 {
+    #[allow(clippy::cast_possible_truncation)] // at most 8
+    let size = name.len().min(8) as u32;
+    match text[name.start..].first_chunk() {
+        // What follows the name is cut off, by no branch on its length: to guess that wrong costs more.
+        Some(chunk) => {
+            let kept = u64::MAX.checked_shr(64 - 8 * size).unwrap_or(0);
+            weighed(u64::from_le_bytes(*chunk) & kept, form)
+        }
+        None => prefix(&text[name], form),
+    }
+}
+
+#[inline]
+fn weighed(start: u64, form: Form) -> u64 {
     let octets = start.to_le_bytes();
     u64::from_be_bytes(if start & HIGHS == 0 { octets } else { octets.map(|octet| weight(octet, form)) })
 }
@@ -49,6 +71,45 @@ pub(super) struct Member {
     pub(super) span: Span,
 }
 
+impl Member {
+    #[inline]
+    fn prefix(&self) -> u64 {
+        u64::from(self.prefix[0]) << 32 | u64::from(self.prefix[1])
+    }
+}
+
+/// Members that are put in order by counting.
+const FEW: usize = 16;
+
+/// Which member is first, which second, and so on, where their number is small and their prefixes tell. Nothing here
+/// depends on how a comparison ends: to guess that wrong costs more than to compare each with each.
+#[inline]
+pub(super) fn order_of_few(members: &[Member]) -> Option<[u8; FEW]> {
+    match members.len() {
+        0..=8 => counted::<8>(members),
+        9..=FEW => counted::<FEW>(members),
+        _ => None,
+    }
+}
+
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // at most FEW
+fn counted<const MOST: usize>(members: &[Member]) -> Option<[u8; FEW]> {
+    let mut prefixes = [u64::MAX; MOST];
+    for (prefix, member) in prefixes.iter_mut().zip(members) {
+        *prefix = member.prefix();
+    }
+    let mut order = [0; FEW];
+    let mut sum = 0;
+    for (nth, prefix) in prefixes.iter().enumerate().take(members.len()) {
+        let place: usize = prefixes.iter().map(|other| usize::from(other < prefix)).sum();
+        order[place % FEW] = nth as u8;
+        sum += place;
+    }
+    // Of two equal ones neither is counted before the other.
+    (2 * sum == members.len() * (members.len() - 1)).then_some(order)
+}
+
 pub(super) const DECODED: u32 = 1 << 31;
 
 /// Where the octets of names are.
@@ -63,7 +124,7 @@ pub(super) struct Names<'a> {
 impl<'a> Names<'a> {
     #[inline]
     pub(super) fn order(&self, a: &Member, b: &Member) -> Ordering {
-        a.prefix.cmp(&b.prefix).then_with(|| compare(self.octets(a), self.octets(b), self.form))
+        a.prefix().cmp(&b.prefix()).then_with(|| compare(self.octets(a), self.octets(b), self.form))
     }
 
     fn octets(&self, member: &Member) -> &'a [u8] {

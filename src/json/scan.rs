@@ -3,15 +3,15 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::canonical::{Canonical, Object, Pieces, Span};
+use super::canonical::{Canonical, Object, Span};
 use super::number::Token;
-use super::order::{DECODED, Member, Names, prefix};
+use super::order::{DECODED, Member, Names, order_of_few, prefix, prefix_within};
 use super::string::{Escaped, basic, plain, unescaped};
 use super::{DEPTH, Form, LONGEST, Options, refused};
 use crate::error::Result;
 
-/// Reads a text to its end.
-pub(super) fn read(text: &[u8], options: Options) -> Result<Canonical> {
+/// Reads a text to its end, in the memory of `room`.
+pub(super) fn read(text: &[u8], options: Options, mut room: Canonical) -> Result<Canonical> {
     let limit = options.limit.min(LONGEST);
     if text.len() > limit {
         return Err(refused("the text is over the limit", limit));
@@ -24,18 +24,21 @@ pub(super) fn read(text: &[u8], options: Options) -> Result<Canonical> {
         refused("not UTF-8", error.map_or(0, |error| error.valid_up_to()))
     })?;
     let start = blank(text);
+    room.octets.clear();
+    room.objects.clear();
+    room.spans.clear();
     let mut scan = Scan {
         text,
         utf8,
         options,
         at: start,
         copied: start,
-        out: Vec::new(),
+        out: room.octets,
         scratch: Vec::new(),
         decoded: Vec::new(),
         members: Vec::with_capacity(32),
-        objects: Vec::with_capacity(16),
-        spans: Vec::with_capacity(32),
+        objects: room.objects,
+        spans: room.spans,
     };
     scan.value(0)?;
     let end = scan.at + blank(&text[scan.at..]);
@@ -67,13 +70,10 @@ struct Scan<'a> {
 impl Scan<'_> {
     fn finished(mut self) -> Canonical {
         let rest = self.copied..self.at;
-        let pieces = if self.out.is_empty() {
-            Pieces::Within(rest)
-        } else {
-            self.out.extend_from_slice(&self.text[rest]);
-            Pieces::Own(self.out)
-        };
-        Canonical { pieces, objects: self.objects, spans: self.spans }
+        if !self.out.is_empty() {
+            self.out.extend_from_slice(&self.text[rest.clone()]);
+        }
+        Canonical { octets: self.out, within: rest, objects: self.objects, spans: self.spans }
     }
 
     fn value(&mut self, depth: usize) -> Result<()> {
@@ -168,16 +168,22 @@ impl Scan<'_> {
             return Ok(());
         }
         let names = Names { text: self.text, decoded: &self.decoded, form: self.options.form };
+        let start = small(self.spans.len());
         let members = &mut self.members[first..];
-        // Equal names in the order of the text, so that the second one is the culprit.
-        members.sort_unstable_by(|a, b| names.order(a, b).then_with(|| a.span.start.cmp(&b.span.start)));
-        for pair in members.windows(2) {
-            if names.order(&pair[0], &pair[1]) == Ordering::Equal {
-                return Err(refused("a name occurs twice", names.index(&pair[1])));
+        if let Some(order) = order_of_few(members) {
+            self.spans.extend(order.iter().take(members.len()).map(|nth| members[usize::from(*nth)].span));
+        } else {
+            // Equal names in the order of the text, so that the second one is the culprit.
+            members.sort_unstable_by(|a, b| names.order(a, b).then_with(|| a.span.start.cmp(&b.span.start)));
+            for pair in members.windows(2) {
+                if names.order(&pair[0], &pair[1]) == Ordering::Equal {
+                    return Err(refused("a name occurs twice", names.index(&pair[1])));
+                }
             }
+            self.spans.extend(members.iter().map(|member| member.span));
         }
-        let (end, next, start) = (self.place(), small(self.objects.len()), small(self.spans.len()));
-        self.spans.extend(self.members.drain(first..).map(|member| member.span));
+        self.members.truncate(first);
+        let (end, next) = (self.place(), small(self.objects.len()));
         let object = &mut self.objects[own];
         (object.end, object.next, object.spans) = (end, next, start..small(self.spans.len()));
         Ok(())
@@ -196,19 +202,17 @@ impl Scan<'_> {
         let (start, from) = (self.place(), self.at + 1);
         let span = Span { start, end: 0, object: small(self.objects.len()) };
         let escaped = self.string()?;
-        let (name, octets, flag) = if escaped {
+        let form = self.options.form;
+        if escaped {
             let name = self.decode(from..self.at - 1);
-            (name, &self.decoded[name..], DECODED)
-        } else {
-            (from, &self.text[from..self.at - 1], 0)
-        };
-        let prefix = prefix(octets, self.options.form);
-        Ok(Member {
-            prefix: [small((prefix >> 32) as usize), small((prefix & 0xFFFF_FFFF) as usize)],
-            name: small(name),
-            name_size: small(octets.len()) | flag,
-            span,
-        })
+            let octets = &self.decoded[name..];
+            let size = small(octets.len()) | DECODED;
+            return Ok(Member { prefix: halves(prefix(octets, form)), name: small(name), name_size: size, span });
+        }
+        let name = from..self.at - 1;
+        let size = small(name.len());
+        let prefix = halves(prefix_within(self.text, name, form));
+        Ok(Member { prefix, name: small(from), name_size: size, span })
     }
 
     /// Keeps a name, which was read to its end, without its escapes; gives where.
@@ -280,7 +284,7 @@ impl Scan<'_> {
             {
                 // Texts that escape one such character escape all of them.
                 if self.copied < at {
-                    self.replace(at..at, b"");
+                    self.copy(at);
                 }
                 self.out.extend_from_slice(&utf8);
                 self.out.truncate(self.out.len() + size - utf8.len());
@@ -332,30 +336,45 @@ impl Scan<'_> {
         }
     }
 
+    #[inline(never)]
     fn skip_space(&mut self) {
         let size = blank(&self.text[self.at..]);
         if size > 0 {
-            self.replace(self.at..self.at + size, b"");
+            self.copy(self.at);
             self.at += size;
+            self.copied = self.at;
         }
     }
 
+    #[cold]
+    fn make_room(&mut self) {
+        self.out.reserve_exact(self.text.len() - self.out.len());
+    }
+
     /// Puts `octets` in the place of a range of the text.
+    #[inline(never)]
     fn replace(&mut self, range: Range<usize>, octets: &[u8]) {
-        if self.out.capacity() == 0 {
-            self.out.reserve(self.text.len());
+        self.copy(range.start);
+        self.out.extend_from_slice(octets);
+        self.copied = range.end;
+    }
+
+    /// Copies what is canonical as it stands, up to `end`.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // a call costs as much as what it does
+    fn copy(&mut self, end: usize) {
+        if self.out.capacity() < self.text.len() {
+            self.make_room();
         }
-        let size = range.start - self.copied;
+        let size = end - self.copied;
         match self.text[self.copied..].first_chunk::<16>() {
             // Most pieces are short, and to copy a fixed number of octets is faster.
             Some(block) if size <= 16 => {
                 self.out.extend_from_slice(block);
                 self.out.truncate(self.out.len() - 16 + size);
             }
-            _ => self.out.extend_from_slice(&self.text[self.copied..range.start]),
+            _ => self.out.extend_from_slice(&self.text[self.copied..end]),
         }
-        self.out.extend_from_slice(octets);
-        self.copied = range.end;
     }
 
     /// Where the next octet comes to stand among the pieces.
@@ -378,6 +397,10 @@ impl Scan<'_> {
 /// Octets of white space at the start (RFC 8259, 2).
 fn blank(text: &[u8]) -> usize {
     text.iter().position(|octet| !b" \n\r\t".contains(octet)).unwrap_or(text.len())
+}
+
+fn halves(prefix: u64) -> [u32; 2] {
+    [small((prefix >> 32) as usize), small((prefix & 0xFFFF_FFFF) as usize)]
 }
 
 /// No offset passes 32 bits: `LONGEST` octets of text give at most six times as many, in `1e20` and its kin.

@@ -1,5 +1,7 @@
 //! Canonical JSON, from texts and from Python's own values.
 
+use std::cell::Cell;
+
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -24,12 +26,19 @@ pub(super) fn canonicalize_json<'py>(
     let options = options(form, round_integers, limit)?;
     if let Ok(octets) = text.cast::<PyBytes>() {
         let octets = octets.as_bytes();
-        return bytes_of(py, &read(py, octets, options)?, octets);
+        let canonical = read(py, octets, options)?;
+        let bytes = bytes_of(py, &canonical, octets);
+        keep(canonical);
+        return bytes;
     }
     let text = text.cast::<PyString>().map_err(|_| PyTypeError::new_err("text: expected bytes or str"))?;
     let utf8 = text.to_str().map_err(|error| lone_surrogate(py, &error))?;
     match read(py, utf8.as_bytes(), options) {
-        Ok(canonical) => bytes_of(py, &canonical, utf8.as_bytes()),
+        Ok(canonical) => {
+            let bytes = bytes_of(py, &canonical, utf8.as_bytes());
+            keep(canonical);
+            bytes
+        }
         Err(error) => {
             let characters = |index: usize| utf8.char_indices().take_while(|(at, _)| *at < index).count();
             Err(Error { index: error.index.map(characters), ..error }.into())
@@ -57,7 +66,21 @@ pub(super) fn bytes_of<'py>(py: Python<'py>, canonical: &Canonical, text: &[u8])
 }
 
 fn read(py: Python<'_>, text: &[u8], options: Options) -> Result<Canonical, Error> {
-    detached(py, text.len(), || Canonical::read(text, options))
+    let room = ROOM.take();
+    detached(py, text.len(), || room.read_again(text, options))
+}
+
+/// Octets of memory that a thread keeps from one text to the next.
+const KEPT: usize = 4 * 1024 * 1024;
+
+thread_local! {
+    static ROOM: Cell<Canonical> = Cell::default();
+}
+
+fn keep(canonical: Canonical) {
+    if canonical.memory() <= KEPT {
+        ROOM.set(canonical);
+    }
 }
 
 /// Octets, from 1 to `LONGEST`.

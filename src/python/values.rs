@@ -29,8 +29,10 @@ use crate::mac::Sink;
 
 /// Octets that are written before they are handed on.
 const STAGE: usize = 1024;
-/// Members of a dict for which room is made at once.
+/// Members of a dict for which room is made at once: what grows step by step takes up to twice what it needs.
 const LARGE: usize = 1024;
+/// Members of a dict for which as little room is made as can be.
+const HUGE: usize = 16 * 1024;
 /// Characters of a str that are looked at together, where what is written is handed on.
 const PIECE: isize = 128;
 
@@ -259,18 +261,18 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     }
 
     fn object(&mut self, dict: Borrowed<'a, 'py, PyAny>, depth: usize, learn: Option<&mut Rows>) -> Written<'py> {
-        let first = self.members.len();
-        self.out.push(b'{');
         // SAFETY: `dict` is a dict.
         let size = unsafe { ffi::PyDict_Size(dict.as_ptr()) }.unsigned_abs();
-        if size > LARGE {
-            self.members.reserve_exact(size); // what grows step by step takes up to twice what it needs
+        if size > HUGE {
+            return self.huge_object(dict, size, depth);
         }
+        let first = self.members.len();
+        if size > LARGE {
+            self.members.reserve_exact(size);
+        }
+        self.out.push(b'{');
         for (name, value) in Pairs::of(dict) {
-            if !name.is_exact_instance_of::<PyString>() && !name.is_instance_of::<PyString>() {
-                return Err(self.refused_type("expected a name that is a str", name));
-            }
-            let name = self.text(name)?;
+            let name = self.name(name)?;
             self.members.push(Member { prefix: prefix(name.as_bytes(), Form::Jcs), name, value });
         }
         // From the last to the first, and so taken from the end.
@@ -297,6 +299,42 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
         }
         self.out.push(b'}');
         Ok(())
+    }
+
+    /// The same, where each octet of a member counts: texts are asked for again.
+    #[inline(never)]
+    fn huge_object(&mut self, dict: Borrowed<'a, 'py, PyAny>, size: usize, depth: usize) -> Written<'py> {
+        self.out.push(b'{');
+        let mut members = Vec::with_capacity(size);
+        for (name, value) in Pairs::of(dict) {
+            members.push((prefix(self.name(name)?.as_bytes(), Form::Jcs), name, value));
+        }
+        let order = |a: &(u64, Borrowed<'a, 'py, PyAny>, _), b: &(u64, Borrowed<'a, 'py, PyAny>, _)| {
+            let text = |name| utf8(name).unwrap_or_default().as_bytes();
+            a.0.cmp(&b.0).then_with(|| compare(text(a.1), text(b.1), Form::Jcs))
+        };
+        members.sort_unstable_by(|a, b| order(a, b));
+        if members.windows(2).any(|pair| order(&pair[0], &pair[1]) == Ordering::Equal) {
+            return Err(self.refused("a name occurs twice"));
+        }
+        for (nth, (_, name, value)) in members.into_iter().enumerate() {
+            if nth > 0 {
+                self.out.push(b',');
+            }
+            write_string(self.text(name)?, Form::Jcs, &mut self.out);
+            self.out.push(b':');
+            self.value(value, depth)?;
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    #[inline]
+    fn name(&self, name: Borrowed<'a, 'py, PyAny>) -> Result<&'a str, Box<Refusal<'py>>> {
+        if !name.is_exact_instance_of::<PyString>() && !name.is_instance_of::<PyString>() {
+            return Err(self.refused_type("expected a name that is a str", name));
+        }
+        self.text(name)
     }
 
     fn enter(&self, depth: usize) -> Written<'py> {
