@@ -247,6 +247,24 @@ impl Key {
         }
     }
 
+    /// A key for one purpose: 32 octets of HKDF-SHA256 (RFC 5869), without salt, `label` as its info.
+    ///
+    /// Whoever may have chosen octets signed under this key, a label among them, holds no key derived from it: HKDF
+    /// extracts first, and no signature is what it extracts.
+    pub fn derive(&self, label: &[u8]) -> Result<Self> {
+        let keyed = |key: &[u8]| {
+            Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
+        };
+        // RFC 5869, 2.2: no salt is a salt of zeros, and so the empty key.
+        let extracted =
+            Zeroizing::new(<[u8; 32]>::from(keyed(&[]).chain_update(self.octets.as_slice()).finalize().into_bytes()));
+        // RFC 5869, 2.3: the first block.
+        let expanded = Zeroizing::new(<[u8; 32]>::from(
+            keyed(extracted.as_slice()).chain_update(label).chain_update([1]).finalize().into_bytes(),
+        ));
+        Self::new(Zeroizing::new(expanded.to_vec()), false, false)
+    }
+
     /// The prepared state, keyed at its first use.
     fn ready<M: KeyInit + Clone>(&self, state: &OnceLock<M>) -> M {
         // RFC 2104, 2: a key of any length is a key.
@@ -317,6 +335,28 @@ impl KeyRing {
         }
         let widest = entries.iter().map(|(_, keys)| keys.len()).max().unwrap_or(1);
         Ok(Self { entries, by_id, decoy: Key::new(decoy, false, false)?, widest })
+    }
+
+    /// The same ids, each key derived for one purpose.
+    pub fn derive(&self, label: &[u8]) -> Result<Self> {
+        let derive = |(id, keys): &(Option<String>, Vec<Arc<Key>>)| {
+            let keys: Result<_> = keys.iter().map(|key| key.derive(label).map(Arc::new)).collect();
+            Ok((id.clone(), keys?))
+        };
+        Ok(Self {
+            entries: self.entries.iter().map(derive).collect::<Result<_>>()?,
+            by_id: self.by_id.clone(),
+            decoy: self.decoy.derive(label)?,
+            widest: self.widest,
+        })
+    }
+
+    /// The key to sign with: the first of `key_id`, or without one the first of all.
+    pub fn first_key(&self, key_id: Option<&str>) -> Result<&Key> {
+        let place = key_id.map_or(Some(0), |id| self.by_id.get(id).copied());
+        let entry = place.and_then(|place| self.entries.get(place));
+        let key = entry.and_then(|(_, keys)| keys.first());
+        key.map(|key| &**key).ok_or_else(|| Error::configuration("keys: no key of this key id to sign with"))
     }
 
     /// The key ids, in the order given.

@@ -16,6 +16,7 @@ from sealgate._native import (
     canonicalize,
     canonicalize_json,
 )
+from sealgate.envelope import Envelope
 from sealgate.exceptions import CanonicalizationError, ConfigurationError, Rejected, SealgateError, Unavailable
 from sealgate.signer import Signer
 from sealgate.verifier import Verifier
@@ -23,6 +24,7 @@ from sealgate.verifier import Verifier
 __all__ = [
     "CanonicalizationError",
     "ConfigurationError",
+    "Envelope",
     "Key",
     "KeyRing",
     "Members",

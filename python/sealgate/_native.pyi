@@ -59,6 +59,8 @@ class Key:
         """The signature octets of `canonicalize(value)`, which is not kept anywhere: 8 KiB of it at a time."""
     def verify_json(self, value: Any, signature: bytes | str, hash: str = "sha256") -> None:
         """As `verify`, for the octets of `canonicalize(value)`; raises `CanonicalizationError` where it has none."""
+    def derive(self, label: bytes) -> Key:
+        """A key for one purpose: 32 octets of HKDF-SHA256 (RFC 5869), without salt, `label` as its info."""
 
 @final
 class KeyRing:
@@ -69,6 +71,21 @@ class KeyRing:
     ) -> KeyRing: ...
     @property
     def key_ids(self) -> tuple[str | None, ...]: ...
+    def derive(self, label: bytes) -> KeyRing:
+        """The same ids, each key derived as `Key.derive` does."""
+    def sign(self, message: bytes, key_id: str | None = None, hash: str = "sha256") -> bytes:
+        """The signature octets of `message`, by the first key of `key_id`, or without one of the ring.
+
+        Raises `ConfigurationError` where there is none.
+        """
+    def verify(
+        self, message: bytes, signature: bytes | str, key_id: str | None = None, hash: str = "sha256"
+    ) -> str | None:
+        """The ring's own id of the key that gives `signature` (octets, or lower-case hex as str).
+
+        All candidates are tried, and an unknown id costs as much as a known one. Raises `UnknownKey` or
+        `InvalidSignature`.
+        """
 
 @final
 class Origins:
@@ -84,7 +101,11 @@ class Members:
 
 @final
 class Request:
-    """A request as it is signed or received. `target`: origin-form, the path, and `?` query where there is one."""
+    """A request as it is signed or received. `target`: origin-form, the path, and `?` query where there is one.
+
+    `params`: what the route matched, as received and percent-decoded once, before any converter; None where the route
+    has not been matched.
+    """
 
     def __new__(
         cls,
@@ -94,13 +115,16 @@ class Request:
         body: bytes | None = None,
         *,
         origin: str | None = None,
+        params: Mapping[str, str] | None = None,
     ) -> Request: ...
     @staticmethod
-    def from_wsgi(environ: dict[str, Any], path: str | None = None) -> Request:
+    def from_wsgi(
+        environ: dict[str, Any], path: str | None = None, *, params: Mapping[str, str] | None = None
+    ) -> Request:
         """A request received by a WSGI server (PEP 3333). `path` is what the application routes on, if not
         `SCRIPT_NAME` + `PATH_INFO`. The body is not read: pass `read_body` to the verifier."""
     @staticmethod
-    def from_asgi(scope: dict[str, Any]) -> Request:
+    def from_asgi(scope: dict[str, Any], *, params: Mapping[str, str] | None = None) -> Request:
         """A request received by an ASGI server: an `http` or `websocket` scope. The body is not read."""
     @property
     def method(self) -> str: ...
@@ -119,6 +143,8 @@ class Request:
     @property
     def body(self) -> bytes | None:
         """None where it has not been read."""
+    @property
+    def params(self) -> dict[str, str] | None: ...
 
 @final
 class Verified:
@@ -138,7 +164,8 @@ class Verified:
     def message_id(self) -> str | None: ...
     @property
     def body(self) -> bytes:
-        """What was proven, and so what to read: the body, or its canonical form where that is what is signed."""
+        """What was proven, and so what to read: the body; its canonical form where that is what is signed; or where
+        members are, the canonical object that holds these and no other."""
 
 @final
 class Claim:
@@ -146,6 +173,8 @@ class Claim:
 
     @property
     def key_id(self) -> str | None: ...
+    def with_body(self, body: bytes, now: float) -> Claim:
+        """The claim with what the body says of itself, its window checked; only where `Scheme.claims_in_body`."""
     def replay_key(self, body: bytes) -> tuple[bytes, int] | None:
         """After `authenticate`: the replay key (32 bytes), and the Unix second until which it counts; or None."""
     def authenticate(self, keys: KeyRing, body: bytes | None) -> None:
@@ -155,14 +184,19 @@ class Claim:
 
 @final
 class Scheme:
-    """How a party signs, as data: what is signed, where the claims are written, which hash."""
+    """How a party signs, as data: what is signed, where the claims are written, which hash.
+
+    `fields`: templates of header fields. `json`: templates of members of the body, by JSON pointers (RFC 6901); they
+    are strings, but a time that stands alone may be a number.
+    """
 
     def __new__(
         cls,
         name: str,
         *,
         base: str,
-        fields: Mapping[str, str | Members],
+        fields: Mapping[str, str | Members] | None = None,
+        json: Mapping[str, str | Members] | None = None,
         hash: str = "sha256",
         accept_weaknesses: Iterable[str] | None = ...,
         empty_body: bool = False,
@@ -200,14 +234,37 @@ class Scheme:
         """The body itself is in the signature base, so it is read before the signature can be checked."""
     @property
     def body_form(self) -> str | None:
-        """`jcs`, `pyjson` or `pyjson-utf8` where that form of the body is signed, and handed to the application."""
+        """`jcs`, `pyjson` or `pyjson-utf8` where that form of the body, or of members of it, is what is signed: the
+        application is handed that, not the body as received."""
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of the header fields that carry the signature."""
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Pointers to the members of the body that carry the signature."""
+    @property
+    def claims_in_body(self) -> bool:
+        """Members of the body carry the claims, so it is read before the key can be looked up."""
+    @property
+    def params(self) -> tuple[str, ...]:
+        """Names of `Request.params` that are signed: where there are any, the route is matched first."""
     def weaknesses(self) -> frozenset[str]: ...
-    def claim(self, request: Request, origins: Origins | None, now: float, max_age: int, body_limit: int) -> Claim: ...
+    def claim(
+        self,
+        request: Request,
+        origins: Origins | None,
+        now: float,
+        max_age: int,
+        body_limit: int,
+        uncovered: frozenset[str] | None = None,
+    ) -> Claim:
+        """What the request says of itself. `uncovered`: of `query` and `body`, what need not be covered."""
     def sign(self, request: Request, key: Key, key_id: str | None, created: int, nonce: str) -> list[tuple[str, str]]:
-        """The header fields to add."""
+        """The header fields to add. Raises `ConfigurationError` where the scheme writes into the body."""
+    def sign_whole(
+        self, request: Request, key: Key, key_id: str | None, created: int, nonce: str
+    ) -> tuple[list[tuple[str, str]], bytes | None]:
+        """The header fields to add, and the body to send, where the scheme writes into it."""
     def signature_base(self, request: Request, key_id: str | None, created: int, nonce: str) -> bytes:
         """The octets that `sign` signs."""
 

@@ -12,7 +12,7 @@ use super::values::write_value;
 use crate::error::{Code, Error};
 use crate::json::Options;
 use crate::jwk::Jwk;
-use crate::mac::{self, Hash, Signature};
+use crate::mac::{self, Hash, Signature, Sink as _};
 
 /// An HMAC key (RFC 2104). Never printed, never pickled, wiped on drop.
 #[pyclass(frozen, module = "sealgate._native")]
@@ -68,6 +68,11 @@ impl Key {
         Ok(mac.verify(&given)?)
     }
 
+    /// A key for one purpose: HKDF-SHA256 (RFC 5869) of this one, without salt, `label` as its info.
+    fn derive(&self, label: &[u8]) -> PyResult<Self> {
+        Ok(Self(Arc::new(self.0.derive(label)?)))
+    }
+
     #[allow(clippy::unused_self)] // Python calls it on an object
     fn __repr__(&self) -> &'static str {
         "<Key>"
@@ -106,6 +111,45 @@ impl KeyRing {
         }
         let decoy = keys.py().import("os")?.call_method1("urandom", (32,))?;
         Ok(Self(mac::KeyRing::new(entries, key_octets(&decoy)?)?))
+    }
+
+    /// The same ids, each key derived as `Key.derive` does.
+    fn derive(&self, label: &[u8]) -> PyResult<Self> {
+        Ok(Self(self.0.derive(label)?))
+    }
+
+    /// The signature octets of `message`, by the first key of `key_id`, or of the ring.
+    #[pyo3(signature = (message, key_id = None, hash = "sha256"))]
+    fn sign<'py>(
+        &self,
+        py: Python<'py>,
+        message: &[u8],
+        key_id: Option<&Bound<'_, PyString>>,
+        hash: &str,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let hash = Hash::parse(hash)?;
+        let key = self.0.first_key(key_id.map(text).as_deref())?;
+        let signature = detached(py, message.len(), || key.sign(hash, message));
+        Ok(PyBytes::new(py, signature.octets()))
+    }
+
+    /// The ring's id of the key that gives `signature`; raises `UnknownKey` or `InvalidSignature`.
+    #[pyo3(signature = (message, signature, key_id = None, hash = "sha256"))]
+    fn verify(
+        &self,
+        py: Python<'_>,
+        message: &[u8],
+        signature: &Bound<'_, PyAny>,
+        key_id: Option<&Bound<'_, PyString>>,
+        hash: &str,
+    ) -> PyResult<Option<String>> {
+        let hash = Hash::parse(hash)?;
+        let given = [received(signature, hash)?];
+        let key_id = key_id.map(text);
+        let signer = detached(py, message.len(), || {
+            self.0.authenticate(hash, key_id.as_deref(), &given, |mac| mac.put(message))
+        })?;
+        Ok(self.0.key_id(signer).map(str::to_owned))
     }
 
     #[getter]

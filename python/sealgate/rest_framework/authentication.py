@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed
@@ -56,8 +56,8 @@ class SignatureAuthentication(BaseAuthentication):
     verifier: Verifier | None = None
 
     def authenticate(self, request: Request) -> tuple[Any, Verified] | None:
-        """User and proof; None without a signature. Raises `AuthenticationFailed`, or `APIException` with 400 to 503."""
-        verified = proven(request._request, self.verifier)
+        """User and proof; None without a signature. Raises `AuthenticationFailed`, or `APIException` (400 to 503)."""
+        verified = proven(cast("Gated", request._request), self.verifier)
         return None if verified is None else (self.get_user(verified), verified)
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002  the framework's signature
@@ -74,7 +74,7 @@ class HasValidSignature(BasePermission):
     message = HTTPStatus.FORBIDDEN.phrase
 
     def has_permission(self, request: Request, view: Any) -> bool:  # noqa: ARG002  as above
-        given = request._request
+        given = cast("Gated", request._request)
         if isinstance(request.auth, Verified) or isinstance(getattr(given, "verified", None), Verified):
             return True
         if _is_reported(given):

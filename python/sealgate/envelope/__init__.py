@@ -1,0 +1,208 @@
+"""Values that leave the service and come back: sealed for one purpose, and opened only as they were sealed.
+
+    envelope = Envelope("checkout", keys=ring)
+    document = envelope.seal({"total": 100})      # {"payload": {"total": 100}, "signature": "v1...."}
+    envelope.open(document)                       # {"total": 100}, or Rejected, or Unavailable
+
+The signature is a text of six members between dots, URL-safe, each with one spelling:
+
+    v1 . key id . created . expires . nonce . signature
+
+Key id: base64url, empty for an anonymous key. Created and expires: Unix seconds; expires may be empty. Nonce: 16 to 256
+characters of base64url's. Signature: the 32 octets of HMAC-SHA256, base64url (RFC 4648, 5), without padding. Signed are
+`v1`, the purpose, key id, created, expires and nonce, each after its length in 8 octets, big-endian; and then the
+canonical JSON of the payload (RFC 8785). The key is derived from the ring's by HKDF-SHA256 (RFC 5869), without salt;
+its info is `sealgate envelope` and the purpose, framed in the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, get_origin
+
+from sealgate._native import Key, KeyRing, canonicalize_json
+from sealgate.envelope.by_hand import ByHand
+from sealgate.envelope.claim import Opened
+from sealgate.envelope.steps import Steps, arun, run
+from sealgate.envelope.timed import Keys, Timed, whole
+from sealgate.exceptions import (
+    BodyMalformed,
+    BodyTooLarge,
+    CanonicalizationError,
+    ConfigurationError,
+    SignatureMalformed,
+    SignatureMissing,
+)
+from sealgate.replay import ReplayStore
+
+__all__ = ["Envelope", "Keys", "Opened"]
+
+MAX_AGE = 300
+LIMIT = 10 * 1024 * 1024
+
+
+class Envelope:
+    """Seals JSON values for one purpose, and opens what was sealed for it.
+
+    `purpose`: 1 to 256 printable ASCII characters; what was sealed for another one is refused.
+    `keys`: bytes or str (one anonymous key), a mapping, a `KeyRing`, `"env:NAME"`, or a function or coroutine
+    `(key_id, None)`. `key_id`: whose key seals, the ring's first if omitted. Of several keys of one id the first seals,
+    and each opens. `max_age`: seconds, either way. `replay`: `"off"`, and an envelope is opened as often as it comes
+    while it lives; or a store, or None for memory, and it is opened once.
+    `payload` and `signature`: names of the two members. `limit`: octets of canonical JSON. `clock`: Unix seconds.
+
+    Raises `ConfigurationError`, naming the setting.
+    """
+
+    def __init__(
+        self,
+        purpose: str,
+        *,
+        keys: Keys,
+        key_id: str | None = None,
+        max_age: int = MAX_AGE,
+        replay: ReplayStore | str | None = "off",
+        payload: str = "payload",
+        signature: str = "signature",
+        limit: int = LIMIT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        try:
+            way = Timed(purpose, keys, key_id, max_age, replay, clock)
+        finally:
+            keys = KeyRing({})  # a traceback shows local variables: let it not find key material here
+        self._take(way, payload, signature, limit)
+
+    @classmethod
+    def legacy(
+        cls,
+        key: Key | bytes | str,
+        *,
+        payload: str = "payload",
+        signature: str = "signature",
+        form: str = "pyjson",
+        hash: str = "sha256",
+        limit: int = LIMIT,
+    ) -> Envelope:
+        """For payloads that others sign by hand: lower-case hex HMAC over the payload's JSON, and nothing else.
+
+        `form`: `pyjson`, that is `json.dumps(payload, sort_keys=True, separators=(",", ":"))`; `pyjson-utf8`, the same
+        with `ensure_ascii=False`; or `jcs` (RFC 8785). `hash`: `sha256`, `sha384` or `sha512`. `key`: 16 bytes or more,
+        or `"env:NAME"`; it is used as it is, so let it serve nothing else.
+
+        Nothing says when a payload was signed, nor what for: whoever has seen one can send it for ever, to each place
+        that takes this key. Use `Envelope(...)` where both sides are yours.
+        """
+        try:
+            way = ByHand(key, form, hash)
+        finally:
+            key = b""
+        envelope = cls.__new__(cls)
+        envelope._take(way, payload, signature, limit)
+        return envelope
+
+    def _take(self, way: Timed | ByHand, payload: str, signature: str, limit: int) -> None:
+        for name, value in (("payload", payload), ("signature", signature)):
+            if type(value) is not str or not value:
+                raise ConfigurationError(f"{name}: expected the name of a member")
+        if payload == signature:
+            raise ConfigurationError("payload and signature: one name for two members")
+        self._way = way
+        self.payload = payload
+        self.signature = signature
+        self.limit = whole("limit", limit, 2**28)
+
+    def __repr__(self) -> str:
+        return f"<Envelope {self._way.name!r}>" if hasattr(self, "_way") else "<Envelope>"  # half-made, in a traceback
+
+    def __deepcopy__(self, memo: object) -> Envelope:
+        return self  # frameworks copy what fields are made of; a copied store would not know what this one has seen
+
+    def seal(self, value: Any, *, expires_in: int | None = None) -> dict[str, Any]:
+        """`{"payload": ..., "signature": "..."}`; the payload is a copy of `value`, as `open` will give it.
+
+        `expires_in`: seconds, where it shall live shorter than `max_age`. Raises `CanonicalizationError` for what has
+        no canonical form: a set, a Decimal, NaN, a lone surrogate, an integer that a double does not hold; and
+        `Unavailable`.
+        """
+        return run(self._seal(value, expires_in))
+
+    async def aseal(self, value: Any, *, expires_in: int | None = None) -> dict[str, Any]:
+        """As `seal`, and awaits a key source that is a coroutine."""
+        return await arun(self._seal(value, expires_in))
+
+    def open(self, document: Any) -> Any:
+        """The payload of a parsed JSON document: what its proven canonical form says, so `1.0` is given as `1`.
+
+        Raises `Rejected` or `Unavailable`, whatever the document is, and nothing else.
+        """
+        return self.verify(document).payload
+
+    async def aopen(self, document: Any) -> Any:
+        """As `open`, and awaits key sources and stores that are coroutines."""
+        return (await self.averify(document)).payload
+
+    def open_json(self, text: bytes | str) -> Any:
+        """As `open`, for the document's JSON text, in which no name may occur twice; most parsers would drop one."""
+        return self.open(self._parsed(text))
+
+    def verify(self, document: Any) -> Opened:
+        """As `open`; the payload, and who sealed it when."""
+        return run(self._verify(document))
+
+    async def averify(self, document: Any) -> Opened:
+        """As `verify`, and awaits."""
+        return await arun(self._verify(document))
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """`Annotated[SignedPayload[...], envelope]`: see `sealgate.pydantic`, which this module does not import."""
+        build = getattr(get_origin(source) or source, "__sealed_by__", None)
+        if build is None:
+            raise ConfigurationError("an envelope annotates SignedPayload[...] itself, and nothing around it")
+        return build(self, source, handler)
+
+    def _seal(self, value: Any, expires_in: int | None) -> Steps[dict[str, Any]]:
+        octets = self._way.canonical(value, self.limit)
+        text = yield from self._way.sign(octets, expires_in)
+        return {self.payload: json.loads(octets), self.signature: text}
+
+    def _verify(self, document: Any) -> Steps[Opened]:
+        value, text = self._members(document)
+        return (yield from self._way.prove(text, lambda: self._received(value)))
+
+    def _members(self, document: Any) -> tuple[Any, str]:
+        """The value and the signature of a dict with exactly these two members.
+
+        Of a dict itself, with names that are str themselves: a subclass answers with code of its own.
+        """
+        if type(document) is not dict or not all(type(name) is str for name in document):
+            raise BodyMalformed("expected an object")
+        if self.signature not in document:
+            raise SignatureMissing("no member with a signature")
+        if document.keys() != {self.payload, self.signature}:
+            raise BodyMalformed("expected the payload, its signature, and nothing else")
+        text = document[self.signature]
+        if type(text) is not str:
+            raise SignatureMalformed("the signature is no text")
+        return document[self.payload], text
+
+    def _received(self, value: Any) -> bytes:
+        try:
+            return self._way.canonical(value, self.limit)
+        except CanonicalizationError as error:
+            if error.index is not None and error.index >= self.limit:  # so many octets were canonical
+                raise BodyTooLarge("the payload is over the limit") from None
+            raise BodyMalformed("the payload has no canonical form", error.index) from None
+
+    def _parsed(self, text: bytes | str) -> Any:
+        if not isinstance(text, bytes | str):
+            raise BodyMalformed("expected a JSON text")
+        octets = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")  # which is no UTF-8 then
+        if len(octets) > self.limit:
+            raise BodyTooLarge("the text is over the limit")
+        try:
+            return json.loads(canonicalize_json(octets, form=self._way.form, limit=self.limit))
+        except CanonicalizationError as error:
+            raise BodyMalformed("the text has no canonical form", error.index) from None

@@ -1,0 +1,130 @@
+"""Payloads sealed by a key of a ring, derived for one purpose, for a time."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, cast
+
+from sealgate import keys as key_sources
+from sealgate import replay as replay_stores
+from sealgate._native import Key, KeyRing, canonicalize
+from sealgate.envelope.claim import KEY_ID, Claim, Opened, framed
+from sealgate.envelope.steps import Steps
+from sealgate.exceptions import ConfigurationError, Rejected, Replayed, Unavailable
+
+__all__ = ["Keys", "Timed", "whole"]
+
+_LABEL = "sealgate envelope"
+_REPLAY_MARGIN = 60
+_NO_KEYS = KeyRing({})
+_log = logging.getLogger("sealgate")
+
+_Material = Key | bytes | str
+#: As a verifier's; but a function is asked without a request, for None.
+Keys = (
+    KeyRing
+    | _Material
+    | Mapping[str, _Material | Sequence[_Material]]
+    | Callable[[str | None, None], key_sources.Found | Awaitable[key_sources.Found]]
+)
+
+
+class Timed:
+    """How an `Envelope` seals and opens."""
+
+    form = "jcs"
+
+    def __init__(
+        self,
+        purpose: str,
+        keys: Keys,
+        key_id: str | None,
+        max_age: int,
+        replay: replay_stores.ReplayStore | str | None,
+        clock: Callable[[], float],
+    ) -> None:
+        try:
+            source = key_sources.load(cast("key_sources.Keys", keys))
+        finally:
+            keys = _NO_KEYS  # a traceback shows local variables: let it not find key material here
+        if not isinstance(purpose, str) or not KEY_ID.fullmatch(purpose):
+            raise ConfigurationError("purpose: expected 1 to 256 printable ASCII characters")
+        if isinstance(source, KeyRing) and key_id is not None and key_id not in source.key_ids:
+            raise ConfigurationError("key_id: not among the keys")
+        self.name = purpose
+        self._label = framed(_LABEL, purpose)
+        self._keys = source.derive(self._label) if isinstance(source, KeyRing) else source
+        self._key_id = key_id
+        self._max_age = whole("max_age", max_age, 2**40)
+        self._replay = replay_stores.load(replay, clock=clock)
+        self._clock = clock
+
+    def sign(self, octets: bytes, expires_in: int | None) -> Steps[str]:
+        if expires_in is not None and whole("expires_in", expires_in, 2**40) > self._max_age:
+            raise ConfigurationError("expires_in: more than max_age, after which nothing is opened")
+        ring = yield from self._ring(self._key_id)
+        key_id = self._key_id if self._key_id is not None or not ring.key_ids else ring.key_ids[0]
+        created = int(self._clock())
+        claim = Claim(key_id, created, None if expires_in is None else created + expires_in, secrets.token_urlsafe(18))
+        return claim._replace(octets=ring.sign(claim.framed(self.name) + octets, key_id)).write()
+
+    def prove(self, text: str, canonical: Callable[[], bytes]) -> Steps[Opened]:
+        """The order of checks: claim, window, keys, canonical form, signature, window again, replay."""
+        claim = Claim.read(text)
+        try:
+            claim.check_window(self._clock(), self._max_age)
+            ring = yield from self._ring(claim.key_id)
+            octets = canonical()
+            key_id = ring.verify(claim.framed(self.name) + octets, claim.octets, claim.key_id)
+            claim.check_window(self._clock(), self._max_age)  # a slow key source does not extend a life
+            if self._replay is not None:
+                once = framed(_LABEL, self.name, key_id, claim.nonce, claim.created)
+                yield from self._remember(self._replay, hashlib.sha256(once).digest(), claim.end(self._max_age))
+        except (Rejected, Unavailable) as error:
+            error.key_id = claim.key_id
+            raise
+        return Opened(json.loads(octets), key_id, claim.created, claim.expires, claim.nonce)
+
+    def canonical(self, value: object, limit: int) -> bytes:
+        """Raises `CanonicalizationError`, at an index that is `limit` or more where there is too much of it."""
+        return canonicalize(value, limit=limit)
+
+    def _ring(self, key_id: str | None) -> Steps[KeyRing]:
+        if isinstance(self._keys, KeyRing):
+            return self._keys
+        try:
+            answer: list[Any] = [self._keys(key_id, None)]  # type: ignore[arg-type]  # there is no request
+            if inspect.isawaitable(answer[0]):
+                answer = [(yield answer.pop())]
+            ring = key_sources.found(key_id, answer)
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing can be sealed or opened
+            raise _unavailable("key source", error) from None
+        return (_NO_KEYS if ring is None else ring).derive(self._label)
+
+    def _remember(self, store: replay_stores.ReplayStore, key: bytes, end: int) -> Steps[None]:
+        try:
+            new: Any = store.add(key, end + _REPLAY_MARGIN)
+            if inspect.isawaitable(new):
+                new = yield new
+        except Exception as error:  # noqa: BLE001  as above
+            raise _unavailable("replay store", error) from None
+        if new is not True:
+            raise Replayed("the envelope was opened before")
+
+
+def whole(name: str, value: int, most: int) -> int:
+    """A setting. Raises `ConfigurationError`."""
+    if type(value) is not int or not 0 < value <= most:
+        raise ConfigurationError(f"{name}: expected a whole number from 1 to {most}")
+    return value
+
+
+def _unavailable(what: str, error: Exception) -> Unavailable:
+    # The error's text may hold a URL with a password, or a key: its type is enough for the log.
+    _log.error("%s failed: %s", what, type(error).__name__)
+    return Unavailable(f"the {what} did not answer")
