@@ -298,7 +298,7 @@ def proof(scope: Scope, demand: Require) -> Verified:
 def request_of(scope: Scope, params: Mapping[str, str] | None = None) -> Request:
     """The request of an `http` or `websocket` scope, without its body."""
     given = cast("dict[str, Any]", scope)  # "scope: dict" (ASGI); frameworks type it more loosely
-    return Request.from_asgi(given, **({} if params is None else {"params": params}))
+    return Request.from_asgi(given, params=params)
 
 
 def method_of(scope: Scope) -> str:

@@ -18,7 +18,6 @@ marked inside it does not open it. Middleware added before `Sealgate` stands ins
 # Annotations stay objects here: FastAPI reads those of a dependency that is an instance, and cannot resolve text.
 
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import aclosing, suppress
@@ -28,7 +27,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
-from fastapi.openapi.models import APIKey, APIKeyIn
+from fastapi.openapi.models import APIKey
 from fastapi.requests import HTTPConnection, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
@@ -39,7 +38,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from sealgate import policy
-from sealgate._native import Scheme, Verified
+from sealgate._native import Verified
 from sealgate.answer import answer_to
 from sealgate.asgi import (
     Body,
@@ -63,6 +62,7 @@ from sealgate.exceptions import (
     Unavailable,
 )
 from sealgate.policy import Choice, OnVerdict, Passed, Policy, Require, Rule, exempt, require
+from sealgate.policy.openapi import security_name, security_scheme
 from sealgate.verifier import Verifier
 
 __all__ = ["Sealgate", "VerifiedBy", "exempt", "require"]
@@ -76,18 +76,8 @@ class _Proof(SecurityBase):
 
     def __init__(self, demand: Require) -> None:
         self.demand = demand
-        schemes = [verifier.scheme for verifier in demand.verifiers]
-        facts = [_facts(scheme) for scheme in schemes]
-        self.model = APIKey.model_validate(
-            {
-                "in": APIKeyIn.header,
-                "name": _field(schemes[0]),
-                "description": "HMAC signature of the request: " + " or ".join(scheme.name for scheme in schemes),
-                "x-sealgate": facts[0] if len(facts) == 1 else {"any_of": facts},
-            }
-        )
-        name = "-or-".join(f"{scheme.name}-{_field(scheme)}" for scheme in schemes)
-        self.scheme_name = re.sub(r"[^a-zA-Z0-9._-]", "-", name)  # a key under components (OpenAPI 3.1, 4.8.7)
+        self.model = APIKey.model_validate(security_scheme(demand))
+        self.scheme_name = security_name(demand)
 
     async def __call__(self, connection: HTTPConnection) -> Verified:
         _answer_refusals_of(connection)
@@ -304,12 +294,3 @@ async def _refuse(connection: Request | WebSocket, error: Rejected | Unavailable
     else:
         await connection.close(code=1008)
     return None
-
-
-def _field(scheme: Scheme) -> str:
-    """The field that carries the signature itself: written after its parameters."""
-    return scheme.fields[-1]
-
-
-def _facts(scheme: Scheme) -> dict[str, Any]:
-    return {"scheme": scheme.name, "covered": list(scheme.covered), "weaknesses": sorted(scheme.weaknesses())}

@@ -100,7 +100,7 @@ class Gate:
                 return self._app.response_class(status=204)
             body = _Body(request, demand)
             params = policy.received_params(request.view_args or {}, request.path) if demand.reads_params else None
-            received = Request.from_wsgi(environ, **({} if params is None else {"params": params}))
+            received = Request.from_wsgi(environ, params=params)
             context.verified = verified = prove(environ, demand, received, body, self._limit)
             vars(request).pop("content_length", None)  # Werkzeug keeps what it was, if somebody has asked
         except (Rejected, Unavailable) as error:

@@ -1,6 +1,11 @@
 """The application `sealgate.django` of INSTALLED_APPS."""
 
-from django.apps import AppConfig
+from __future__ import annotations
+
+from importlib import import_module
+
+from django.apps import AppConfig, apps
+from django.core.checks import Tags, register
 
 __all__ = ["SealgateConfig"]
 
@@ -11,3 +16,12 @@ class SealgateConfig(AppConfig):
     name = "sealgate.django"
     label = "sealgate"
     verbose_name = "sealgate"
+
+    def ready(self) -> None:
+        """Registers the checks, and what drf-spectacular says of a signature where it is used."""
+        from sealgate.django import checks  # settings have to be there
+
+        register(checks.check_settings, Tags.security)
+        register(checks.check_deployment, Tags.security, deploy=True)
+        if apps.is_installed("drf_spectacular"):
+            import_module("sealgate.rest_framework.schema")  # its classes register themselves

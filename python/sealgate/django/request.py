@@ -57,12 +57,12 @@ def received(request: HttpRequest) -> Request:
     scope = getattr(request, "scope", None)
     if scope is None:
         # Django writes decoded text into META["PATH_INFO"].
-        return Request.from_wsgi(request.META, request.path, **({} if params is None else {"params": params}))
+        return Request.from_wsgi(request.META, request.path, params=params)
     if request.path != scope["path"]:
         raise TargetAmbiguous("a middleware has changed the path")
     if isinstance(scope["query_string"], str):  # not a server's, but AsyncClient's
         scope = {**scope, "query_string": scope["query_string"].encode()}
-    return Request.from_asgi(scope, **({} if params is None else {"params": params}))
+    return Request.from_asgi(scope, params=params)
 
 
 def uploaded(request: HttpRequest, demand: Require) -> Body:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from django.urls import URLResolver
@@ -10,7 +10,7 @@ from django.urls import URLResolver
 from sealgate import policy
 from sealgate.policy import Rule
 
-__all__ = ["Found", "exempt", "find", "require", "rules_of_found"]
+__all__ = ["Found", "endpoints", "exempt", "find", "require", "route_of", "rules_of_found", "rules_of_part"]
 
 _E = TypeVar("_E")
 
@@ -25,7 +25,12 @@ class Found(NamedTuple):
     @property
     def route(self) -> str:
         """The pattern, as `ResolverMatch.route` has it."""
-        return "".join(str(part.pattern) for part in self.chain)
+        return route_of(self.chain)
+
+
+def route_of(chain: Sequence[Any]) -> str:
+    """What the parts of a chain say together, without the root, which is every path."""
+    return "".join(str(part.pattern) for part in chain[1:])
 
 
 def require(*verifiers: Any, **settings: Any) -> Callable[[_E], _E]:
@@ -55,6 +60,23 @@ def find(resolver: URLResolver, path: str) -> Found | None:
     return None
 
 
+def endpoints(resolver: URLResolver) -> Iterator[Found]:
+    """Every view of a URLconf, with what leads to it."""
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from (Found(found.view, (resolver, *found.chain), {}) for found in endpoints(pattern))
+        else:
+            yield Found(pattern.callback, (resolver, pattern), {})
+
+
+def rules_of_part(part: Any) -> Iterator[Rule]:
+    """Of a pattern, and of the URLconf that it includes."""
+    for holder in (part, getattr(part, "urlconf_name", None)):
+        rule = policy.rule_of(holder)
+        if rule is not None:
+            yield rule
+
+
 def rules_of_found(found: Found, method: str) -> Iterator[Rule]:
     """Innermost first: of the view, of its pattern, of each `include` around it."""
     cls = getattr(found.view, "view_class", None) or getattr(found.view, "cls", None)  # Django's views, and view sets
@@ -64,10 +86,7 @@ def rules_of_found(found: Found, method: str) -> Iterator[Rule]:
         handler = "get"  # as View.setup does
     yield from policy.rules_of_view(found.view, cls, handler)
     for part in reversed(found.chain):
-        for holder in (part, getattr(part, "urlconf_name", None)):
-            rule = policy.rule_of(holder)
-            if rule is not None:
-                yield rule
+        yield from rules_of_part(part)
 
 
 class _Included:

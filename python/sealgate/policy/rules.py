@@ -44,7 +44,7 @@ class Require:
     @property
     def reads_params(self) -> bool:
         """Whether a scheme signs what the route has matched, so that the route comes first."""
-        return any(getattr(verifier.scheme, "params", ()) for verifier in self.verifiers)
+        return any(verifier.scheme.params for verifier in self.verifiers)
 
     def takes(self, other: Require) -> bool:
         """Whether a proof under `other` is as good as one under this; the key is for `check_key`."""

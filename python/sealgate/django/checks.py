@@ -1,0 +1,107 @@
+"""System checks: `manage.py check`, and with `--deploy` what is right on a developer's machine only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error
+from django.urls import get_resolver
+from django.utils.module_loading import import_string
+
+from sealgate.django.middleware import SignatureMiddleware
+from sealgate.django.routes import endpoints, route_of, rules_of_found, rules_of_part
+from sealgate.django.settings import configured
+from sealgate.exceptions import ConfigurationError
+from sealgate.policy import Exempt
+
+__all__ = ["check_deployment", "check_settings"]
+
+_OURS = "sealgate.django.SignatureMiddleware"
+#: What must stand further in, and why.
+_INSIDE = {
+    "django.middleware.cache.UpdateCacheMiddleware": "a cached response would be given to an unsigned request",
+    "django.middleware.cache.FetchFromCacheMiddleware": "a cached response would be given to an unsigned request",
+    "django.middleware.csrf.CsrfViewMiddleware": "it reads the form, and refuses a signed POST, before the signature",
+    "django.contrib.sessions.middleware.SessionMiddleware": "an unsigned request would reach the session store",
+    "django.middleware.common.CommonMiddleware": "it redirects an unsigned request, which tells which paths there are",
+}
+
+
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """`sealgate.E001` SEALGATE is wrong, `E002` no middleware, `E003` its place, `E004` it is there twice."""
+    messages: list[CheckMessage] = []
+    try:
+        configured()
+    except ConfigurationError as error:
+        messages.append(Error(str(error), hint="Read the docstring of SignatureMiddleware.", id="sealgate.E001"))
+    names = list(settings.MIDDLEWARE)
+    places = [place for place, name in enumerate(names) if _is_ours(name)]
+    if not places:
+        hint = f"Add {_OURS!r} to MIDDLEWARE, after SecurityMiddleware."
+        messages.append(
+            Error("SignatureMiddleware is not installed: every view is open", hint=hint, id="sealgate.E002")
+        )
+    messages.extend(_misplaced(names, places[:1]))
+    if len(places) > 1:
+        hint = "Remove all but the first from MIDDLEWARE."
+        messages.append(Error("SignatureMiddleware is installed more than once", hint=hint, id="sealgate.E004"))
+    return messages
+
+
+def check_deployment(**_: Any) -> list[CheckMessage]:
+    """`sealgate.W001` report only, `W002` DEBUG, `W003` an exempt include, `W004` an exemption that has ended."""
+    try:
+        own = configured().policy
+    except ConfigurationError:
+        return []  # which is E001
+    messages: list[CheckMessage] = []
+    if own.report_only:
+        hint = "Set SEALGATE['REPORT_ONLY'] to False once the log is quiet."
+        messages.append(checks.Warning("REPORT_ONLY lets refused requests through", hint=hint, id="sealgate.W001"))
+    if settings.DEBUG:
+        hint = "Set DEBUG to False: its error pages show settings and local variables."
+        messages.append(checks.Warning("DEBUG is on", hint=hint, id="sealgate.W002"))
+    return [*messages, *_exemptions()]
+
+
+def _is_ours(name: str) -> bool:
+    try:
+        middleware = import_string(name)
+    except ImportError:
+        return False  # Django says so itself, at its start
+    return isinstance(middleware, type) and issubclass(middleware, SignatureMiddleware)
+
+
+def _misplaced(names: Sequence[str], places: Sequence[int]) -> Iterator[CheckMessage]:
+    for place in places:
+        for name in names[:place]:
+            if name in _INSIDE:
+                hint = f"Move {_OURS!r} before it."
+                yield Error(f"SignatureMiddleware stands after {name}: {_INSIDE[name]}", hint=hint, id="sealgate.E003")
+
+
+def _exemptions() -> Iterator[CheckMessage]:
+    """Each once: what an `include` exempts is many routes."""
+    seen: set[int] = set()
+    for found in endpoints(get_resolver()):
+        for depth in range(1, len(found.chain) + 1):
+            is_view = depth == len(found.chain)
+            for rule in rules_of_found(found, "GET") if is_view else rules_of_part(found.chain[depth - 1]):
+                if isinstance(rule, Exempt) and id(rule) not in seen:
+                    seen.add(id(rule))
+                    yield from _exemption(rule, route_of(found.chain[:depth]), covers_more=not is_view)
+
+
+def _exemption(rule: Exempt, route: str, *, covers_more: bool) -> Iterator[CheckMessage]:
+    if covers_more:
+        methods = ", ".join(sorted(rule.methods))
+        message = f"{route!r} and all that is below it take unsigned requests ({methods}): {rule.reason}"
+        hint = "Exempt single views, or silence this once you have read what is below."
+        yield checks.Warning(message, hint=hint, id="sealgate.W003")
+    if rule.until is not None and time.time() >= rule.until:
+        message = f"the exemption of {route!r} has ended, and the route is closed: {rule.reason}"
+        yield checks.Warning(message, hint="Remove the decorator, or give it another `until`.", id="sealgate.W004")

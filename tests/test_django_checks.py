@@ -1,0 +1,134 @@
+"""Django's system checks: each finding, and its absence, by Django's own runner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+from django.urls import include, path
+
+import django_project
+from judged import RFC9421
+from sealgate.django import SignatureMiddleware, exempt
+
+OURS = "sealgate.django.SignatureMiddleware"
+SECURITY = "django.middleware.security.SecurityMiddleware"
+
+
+def view(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("")
+
+
+class Closed:
+    urlpatterns = [path("orders", view)]
+
+
+GOOD: dict[str, Any] = {"MIDDLEWARE": [SECURITY, OURS], "DEBUG": False, "ROOT_URLCONF": Closed}
+
+
+class Below(SignatureMiddleware):
+    """A middleware of one's own that is ours all the same."""
+
+
+class Open:
+    urlpatterns = [
+        path(
+            "below/", exempt("sessions, VPN only", methods=("GET", "POST"))(include([path("a", view), path("b", view)]))
+        ),
+        path("probe", exempt("a probe")(lambda request: HttpResponse(""))),
+        path("once", exempt("moving", until=datetime(2020, 1, 1, tzinfo=UTC))(lambda request: HttpResponse(""))),
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _root() -> Iterator[None]:
+    with override_settings(**GOOD):
+        yield
+
+
+def found(*, deploy: bool = False, **settings: Any) -> list[str]:
+    with override_settings(**settings):
+        messages = run_checks(tags=["security"], include_deployment_checks=deploy)
+    ours = [message for message in messages if (message.id or "").startswith("sealgate.")]
+    assert all(message.hint for message in ours)
+    return sorted(str(message.id) for message in ours)
+
+
+def test_a_project_that_is_right_has_no_finding() -> None:
+    assert [] == found() == found(deploy=True)
+
+
+def test_a_middleware_that_derives_from_ours_is_ours() -> None:
+    assert [] == found(MIDDLEWARE=[SECURITY, f"{__name__}.Below"])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        {},
+        {"VERIFIER": "shop.gate.partners"},
+        {"VERIFIER": object()},
+        {"VERIFIER": RFC9421.verifier(), "VERIFIRE": 1},
+        {"VERIFIER": RFC9421.verifier(), "REPORT_ONLY": "no"},
+        {"VERIFIER": RFC9421.verifier(), "ON_VERDICT": "shop.metrics.count"},
+    ],
+)
+def test_settings_that_are_wrong(given: Any) -> None:
+    assert ["sealgate.E001"] == found(SEALGATE=given) == found(SEALGATE=given, deploy=True)
+
+
+def test_no_middleware() -> None:
+    assert ["sealgate.E002"] == found(MIDDLEWARE=[SECURITY])
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "django.middleware.cache.UpdateCacheMiddleware",
+        "django.middleware.cache.FetchFromCacheMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.common.CommonMiddleware",
+    ],
+)
+def test_middleware_after_one_that_acts(before: str) -> None:
+    assert ["sealgate.E003"] == found(MIDDLEWARE=[SECURITY, before, OURS])
+    assert [] == found(MIDDLEWARE=[SECURITY, OURS, before])
+
+
+def test_middleware_twice() -> None:
+    assert ["sealgate.E004"] == found(MIDDLEWARE=[SECURITY, OURS, OURS])
+
+
+def test_report_only_is_for_the_roll_out() -> None:
+    given = {"VERIFIER": RFC9421.verifier(), "REPORT_ONLY": True}
+    assert [[], ["sealgate.W001"]] == [found(SEALGATE=given, deploy=deploy) for deploy in (False, True)]
+
+
+def test_debug_is_for_developers() -> None:
+    assert [[], ["sealgate.W002"]] == [found(DEBUG=True, deploy=deploy) for deploy in (False, True)]
+
+
+def test_open_includes_and_ended_exemptions_are_named_once() -> None:
+    """An `include` is open for whatever is put below it later; one view is not."""
+    assert ["sealgate.W003", "sealgate.W004"] == found(ROOT_URLCONF=Open, deploy=True)
+    assert [] == found(ROOT_URLCONF=Open)
+
+
+def test_a_finding_says_which_route_and_why() -> None:
+    with override_settings(ROOT_URLCONF=Open):
+        messages = run_checks(tags=["security"], include_deployment_checks=True)
+    (message,) = [message for message in messages if message.id == "sealgate.W003"]
+    assert "'below/' and all that is below it take unsigned requests (GET, POST): sessions, VPN only" == message.msg
+
+
+def test_settings_that_change_are_read_again() -> None:
+    with override_settings(SEALGATE={"VERIFIER": "django_project.PARTNERS"}):
+        assert [] == found()
+    assert ["sealgate.E001"] == found(SEALGATE={"VERIFIER": django_project})
