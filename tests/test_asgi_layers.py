@@ -14,7 +14,8 @@ from sealgate.policy import Choice, Passed, Policy, Require
 
 
 def rechecked(app: App) -> Recheck:
-    return Recheck(app, Policy(RFC9421.verifier()), "")
+    one = Policy(RFC9421.verifier())
+    return Recheck(app, one, "", lambda scope: Choice(one.default))
 
 
 # Two layers

@@ -35,6 +35,13 @@ class Below(SignatureMiddleware):
     """A middleware of one's own that is ours all the same."""
 
 
+class Overrides:
+    def __init__(self, get_response: Any) -> None: ...
+
+    def process_view(self, request: HttpRequest, *_: Any) -> None:
+        request.method = request.headers.get("X-HTTP-Method-Override", request.method)
+
+
 class Open:
     urlpatterns = [
         path(
@@ -119,6 +126,13 @@ def test_open_includes_and_ended_exemptions_are_named_once() -> None:
     """An `include` is open for whatever is put below it later; one view is not."""
     assert ["sealgate.W003", "sealgate.W004"] == found(ROOT_URLCONF=Open, deploy=True)
     assert [] == found(ROOT_URLCONF=Open)
+
+
+def test_what_may_rewrite_the_request_after_the_last_look_is_named() -> None:
+    overrides, csrf = f"{__name__}.Overrides", "django.middleware.csrf.CsrfViewMiddleware"
+    assert ["sealgate.W005"] == found(MIDDLEWARE=[SECURITY, OURS, csrf, overrides], deploy=True)
+    assert [] == found(MIDDLEWARE=[SECURITY, overrides, OURS, csrf], deploy=True)
+    assert [] == found(MIDDLEWARE=[SECURITY, OURS, overrides])
 
 
 def test_a_finding_says_which_route_and_why() -> None:

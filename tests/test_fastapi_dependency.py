@@ -10,12 +10,69 @@ from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
 
 from asgi_client import ORDER, Event, Server, scope_of, signed, whole
+from contract import Instead, VerdictContract
+from exchange import over_asgi
+from fastapi_routes import add_readers
 from fastapi_shop import HOST, Order, Shop, denied, get, headers_of, post, shop_with_orders
 from judged import KEY, KEY_ID, NOW, ORIGIN, OTHER_KEY, RFC9421
 from reference import Message
 from sealgate import ConfigurationError, Signer, Verified, Verifier, schemes
 from sealgate import Request as SignedRequest
 from sealgate.fastapi import VerifiedBy
+
+_OTHERS = "it closes the routes that ask for it, once they are found"
+_PARSES = "FastAPI reads and parses the body before it asks a dependency"
+
+
+class TestDependencyAlone(VerdictContract):
+    over = over_asgi
+    parsers = ("starlette.formparsers.FormParser.parse", "starlette.formparsers.MultiPartParser.parse", "json.loads")
+    CANNOT = {
+        "every refusal is 401 before the view": Instead(
+            _OTHERS, {"unsigned at no route": (404, []), "unsigned and of another method": (405, [])}
+        ),
+        "every 401 is the same answer": Instead(
+            _OTHERS, dict.fromkeys(("unsigned at no route", "unsigned and of another method"), False)
+        ),
+        "not found and not allowed are told to signers only": Instead(
+            _OTHERS, {"unsigned 404": 404, "unsigned 405": 405}
+        ),
+        "odd methods are a refusal and nothing else": Instead(_OTHERS, {"other answers": {405}}),
+        "odd targets are a refusal and nothing else": Instead(_OTHERS, {"other answers": {404}}),
+        "path that is not the raw one is refused": Instead(
+            _OTHERS,
+            {
+                "/orders/": (307, []),
+                **dict.fromkeys(("/Orders", "/orders/../orders", "/", "", "/health"), (404, [])),
+            },
+        ),
+        "server without a raw target takes plain paths only": Instead(
+            _OTHERS, dict.fromkeys(("/or%20ders", "/%C3%A9"), 404)
+        ),
+        "body of a signature that fails without it is not read": Instead(
+            _OTHERS,
+            dict.fromkeys((("unsigned and at no route", framing) for framing in ("whole", "chunked")), (404, False)),
+        ),
+        "unsigned body never reaches a parser": Instead(_PARSES, {"statuses": {401, 422}, "parsed": {"json.loads"}}),
+        "malformed body is the frameworks to refuse once it is signed": Instead(_PARSES, (422, True)),
+        "view reads the form that was signed": Instead(
+            "FastAPI has parsed what came, so nothing is proven: a mistake in the configuration",
+            dict.fromkeys(("raw", "json"), (500, [])),
+        ),
+        "application takes its own mount only": Instead(
+            "it does not know where the application is mounted",
+            {
+                ("", "/shop"): 200,
+                ("/shop", ""): 200,
+                **{(mount, "/shop/orders"): 404 for mount in ("", "/shop")},
+            },
+        ),
+    }
+
+    def build(self, verifier: Verifier, *, mount: str = "") -> FastAPI:
+        app = FastAPI()
+        add_readers(app, self.seen, Depends(VerifiedBy(verifier)))
+        return app
 
 
 class Alone:

@@ -80,7 +80,7 @@ class Layer:
             if told is not None:
                 await refuse(told, scope, receive, send)
                 return
-            passed = Passed("report-only", acts_of(scope), choice.demand)
+            passed = Passed("report-only", acts_of(scope), choice.demand, policy=self._policy)
         # In the scope itself, not in a copy: what stands outside reads there what the router writes.
         scope[_KEY] = passed
         await self._app(scope, body.again(), send)
@@ -91,17 +91,19 @@ class Layer:
             # What is signed is the whole path; what is routed on is the rest of it after this.
             raise TargetAmbiguous("root_path is not the configured one")
         # What an outer layer has proven, for this route too, must not be spent twice.
-        passed = passed_in(scope)
-        if passed is not None and passed.proof(demand, acts) is not None:
-            return passed
+        outer = passed_in(scope)
+        verified = None if outer is None else outer.proof(demand, acts)
+        if outer is not None and verified is not None:
+            body.replace(verified.body)  # what stands in between may have put another there
+            return Passed("proven", acts, outer.demand, verified, self._policy)
         if demand is None:
-            return Passed("exempt", acts, None)
+            return Passed("exempt", acts, None, policy=self._policy)
         if self._policy.preflight and _is_preflight(self._policy, scope):
-            return Passed("preflight", acts, demand)
+            return Passed("preflight", acts, demand, policy=self._policy)
         verified = await policy.averify(demand, request_of(scope, choice.params), body.read)
         body.replace(verified.body)
         self._policy.accepted(verified, method_of(scope), scope["path"], choice.route)
-        return Passed("proven", acts, demand, verified)
+        return Passed("proven", acts, demand, verified, self._policy)
 
 
 class SignatureMiddleware(Layer):
@@ -126,32 +128,44 @@ class SignatureMiddleware(Layer):
 
 
 class Recheck:
-    """Stands where the router is: refuses what the layer did not let through as this method, path and query.
+    """Stands where the router is: refuses what the layer did not let through to this very route.
 
     Whatever rewrites a request between the two would send a signature, or an exemption, to another route. A preflight
     that no CORS middleware has answered ends here too: no view runs on it.
     """
 
-    def __init__(self, app: App, policy: Policy, root_path: str) -> None:
+    def __init__(self, app: App, policy: Policy, root_path: str, choose: Callable[[Scope], Choice]) -> None:
         self._app = app
         self._policy = policy
         self._root_path = root_path
+        self._choose = choose
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            passed = passed_in(scope)
-            if passed is None or passed.acts != acts_of(scope) or scope.get("root_path", "") != self._root_path:
-                error: Rejected | None = InvalidSignature("method, path or query is not what the layer let through")
-            elif passed.as_what == "preflight":
-                error = SignatureMissing("a preflight that no CORS middleware has answered")
-            else:
-                error = None
+            error = self._changed(scope)
             if error is not None:
                 told = self._policy.refused(error, method_of(scope), scope["path"])
                 if told is not None:
                     await refuse(told, scope, receive, send)
                     return
+                scope[_KEY] = Passed("report-only", acts_of(scope), None, policy=self._policy)
         await self._app(scope, receive, send)
+
+    def _changed(self, scope: Scope) -> Rejected | None:
+        passed = passed_in(scope)
+        if passed is not None and passed.as_what == "report-only":
+            return None
+        if passed is None or passed.acts != acts_of(scope) or scope.get("root_path", "") != self._root_path:
+            return InvalidSignature("method, path or query is not what the layer let through")
+        if passed.as_what == "preflight":
+            return SignatureMissing("a preflight that no CORS middleware has answered")
+        # Routes may look at more than that, such as Host.
+        demand = self._choose(scope).demand
+        try:
+            same = demand is None if passed.as_what == "exempt" else passed.proof(demand, passed.acts) is not None
+        except Rejected as error:
+            return error
+        return None if same else InvalidSignature("the route is not the one that the layer let through")
 
 
 class Body:
@@ -169,6 +183,7 @@ class Body:
         self._size = 0
         self._whole = scope["type"] == "websocket"  # a handshake has none
         self._failure: BodyUnreadable | None = None
+        self._end: Message | None = None
 
     async def read(self, limit: int) -> bytes:
         """The body, of at most `limit` octets. Raises `BodyTooLarge` as soon as it is longer, `BodyUnreadable`."""
@@ -190,21 +205,18 @@ class Body:
                 headers[at] = (name, length)
 
     def again(self) -> Receive:
-        """For the application: one message with what was read, then the server's own, so that a disconnect arrives."""
-        if not self._chunks:
+        """For the application: one message with what was read, and an end that came; then the server's own."""
+        first: list[Message] = []
+        if self._chunks:
+            body = b"".join(self._chunks)
+            first.append({"type": "http.request", "body": body, "more_body": not self._whole})
+        if self._end is not None:
+            first.append(self._end)
+        if not first:
             return self._receive
-        first: Message | None = {
-            "type": "http.request",
-            "body": b"".join(self._chunks),
-            "more_body": not self._whole,
-        }
 
         async def receive() -> Message:
-            nonlocal first
-            if first is None:
-                return await self._receive()
-            message, first = first, None
-            return message
+            return first.pop(0) if first else await self._receive()
 
         return receive
 
@@ -239,6 +251,7 @@ class Body:
         while not self._whole and self._size <= limit:
             message = await self._receive()
             if message["type"] != "http.request":
+                self._end = message
                 raise BodyUnreadable("the client went away before the end of the body")
             chunk = message.get("body", b"")
             self._chunks.append(chunk)

@@ -19,7 +19,7 @@ marked inside it does not open it. Middleware added before `Sealgate` stands ins
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import aclosing, suppress
 from datetime import datetime
 from functools import reduce
@@ -30,7 +30,6 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import APIKey
 from fastapi.requests import HTTPConnection, Request
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 from fastapi.websockets import WebSocket, WebSocketState
 from starlette.middleware import Middleware
@@ -82,9 +81,14 @@ class _Proof(SecurityBase):
     async def __call__(self, connection: HTTPConnection) -> Verified:
         _answer_refusals_of(connection)
         passed = passed_in(connection.scope)
-        if passed is not None and passed.as_what == "report-only" and passed.acts == acts_of(connection.scope):
+        try:
+            return proof(connection.scope, self.demand)
+        except Rejected as error:
+            if passed is None or passed.policy is None or not passed.policy.report_only:
+                raise
+            if passed.as_what != "report-only":  # which the log has already
+                passed.policy.refused(error, method_of(connection.scope), connection.scope["path"])
             return cast("Verified", None)  # there is no proof, and the request shall pass
-        return proof(connection.scope, self.demand)
 
 
 class Sealgate(_Proof):
@@ -121,7 +125,7 @@ class Sealgate(_Proof):
         self._app = app
         app.add_middleware(Layer, self._policy, root_path, self._choose)
         # add_middleware puts to the front, which is outermost
-        app.user_middleware.append(Middleware(Recheck, self._policy, root_path))
+        app.user_middleware.append(Middleware(Recheck, self._policy, root_path, self._choose))
         _answer_refusals(app.exception_handlers)
 
     def require(self, *verifiers: Verifier, keys: Iterable[str] | None = None, uncovered: Iterable[str] = ()) -> _Proof:
@@ -149,7 +153,7 @@ class Sealgate(_Proof):
         if not (policy.any_rules() or default.reads_params):
             return Choice(default)
         try:
-            found = _route(self._app.router.routes, scope)
+            found = _route(self._app.router, scope)
         except Exception as error:  # noqa: BLE001  a convertor may fail on the path: what cannot be resolved is closed
             _log.warning("no route for %a: %s", scope["path"], type(error).__name__)
             return Choice(default)
@@ -159,7 +163,7 @@ class Sealgate(_Proof):
         demand = self._policy.demand(found.rules, method)
         demands = [each.demand for each in found.proofs]
         if demands:
-            own = [rule for rule in found.rules[:1] if isinstance(rule, policy.Require)]
+            own = [] if demand is None or demand is default else [demand]
             demand = reduce(policy.Require.narrowed, [*own, *demands])
         params = None
         if demand is not None and demand.reads_params:
@@ -238,29 +242,59 @@ class _Found(NamedTuple):
     params: Mapping[str, Any]
 
 
-def _route(routes: Iterable[Any], scope: Scope, outer: Sequence[Rule] = ()) -> _Found | None:
-    """The first full match, in the router's order. `outer`: rules of the routers around `routes`, innermost first."""
+def _route(router: Any, scope: Scope) -> _Found | None:
+    """The route that a router takes: its first full match, or else one of those that it keeps for last."""
+    late = [route for each in router.routes for route in _late(each)]
+    return _first(router.routes, scope) or _first([*getattr(router, "_low_priority_routes", ()), *late], scope)
+
+
+def _late(route: Any) -> Iterator[Any]:
+    if hasattr(route, "effective_low_priority_routes"):  # of an included router
+        yield from route.effective_low_priority_routes()
+
+
+def _first(routes: Iterable[Any], scope: Scope) -> _Found | None:
     probe = dict(scope)  # matching writes to it
     for route in routes:
-        original = getattr(route, "original_route", route)
-        if original is not route and isinstance(original, APIRoute) and type(original).matches is not APIRoute.matches:
-            return None  # it matches in its own way, which its context does not know
         match, child = route.matches(probe)
         if match is not Match.FULL:
             continue
-        if hasattr(route, "original_router"):  # an included one
-            return _route(route.effective_candidates(), scope, [*_rules(route.original_router), *outer])
-        taken = getattr(route, "starlette_route", None) or route
-        dependant = getattr(taken, "dependant", None)
-        proofs = [] if dependant is None else list(_proofs(dependant))
-        rules = [*_rules(child.get("endpoint")), *outer]
-        return _Found(getattr(taken, "path", None), rules, proofs, child.get("path_params", {}))
+        context, outer = route, list[Rule]()
+        while hasattr(route, "original_router"):  # an included one, whose own match says what is taken within
+            outer = [*_rules(route.original_router, scope), *outer]
+            _, child, route, context = route._match(probe)
+        taken = getattr(context, "starlette_route", None) or context or route
+        dependant = getattr(context, "dependant", None) or getattr(taken, "dependant", None)
+        endpoint = child.get("endpoint")
+        found = _Found(
+            getattr(taken, "path", None),
+            [*_rules(endpoint, scope), *outer],
+            [] if dependant is None else list(_proofs(dependant)),
+            child.get("path_params", {}),
+        )
+        return _below(endpoint, {**scope, **child}, found)
     return None
 
 
-def _rules(endpoint: Any) -> list[Rule]:
-    rule = policy.rule_of(endpoint)
-    return [] if rule is None else [rule]
+def _below(mounted: Any, scope: Scope, found: _Found) -> _Found:
+    """What is required within a mounted application holds; what is exempt there opens nothing."""
+    router = getattr(mounted, "router", mounted)
+    if not hasattr(router, "routes"):
+        return found
+    inner = _route(router, scope)
+    if inner is None:
+        return found
+    required: list[Rule] = [rule for rule in inner.rules if isinstance(rule, Require)]
+    params = {**found.params, **inner.params}
+    return found._replace(rules=[*required, *found.rules], proofs=[*inner.proofs, *found.proofs], params=params)
+
+
+def _rules(endpoint: Any, scope: Scope) -> list[Rule]:
+    cls = endpoint if isinstance(endpoint, type) else None  # Starlette's HTTPEndpoint
+    handler = method_of(scope).lower()
+    if handler == "head" and not hasattr(cls, handler):
+        handler = "get"
+    return list(policy.rules_of_view(endpoint, cls, handler))
 
 
 def _proofs(dependant: Dependant) -> Iterator[_Proof]:
@@ -283,7 +317,11 @@ def _answer_refusals_of(connection: HTTPConnection) -> None:
 
 async def _refuse(connection: Request | WebSocket, error: Rejected | Unavailable) -> Response | None:
     """The layer's own answer, given from within."""
-    policy.log_refusal(error, method_of(connection.scope), connection.scope["path"])
+    passed = passed_in(connection.scope)
+    if passed is None or passed.policy is None:
+        policy.log_refusal(error, method_of(connection.scope), connection.scope["path"])
+    else:
+        passed.policy.refused(error, method_of(connection.scope), connection.scope["path"])
     told = answer_to(error)
     response = Response(told.body, told.status, dict(told.headers))
     if isinstance(connection, Request):

@@ -127,7 +127,7 @@ class Gate:
             handler = "get"  # as MethodView does
         yield from policy.rules_of_view(view, cls, handler)
         for name in request.blueprints:
-            rule = policy.rule_of(self._app.blueprints[name])
+            rule = policy.rule_of(self._app.blueprints.get(name))  # an endpoint's dot need not be a blueprint's
             if rule is not None:
                 yield rule
 

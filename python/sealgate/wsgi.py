@@ -42,7 +42,7 @@ _CHUNK = 64 * 1024
 _LONGEST = 19  # digits
 _MOUNT = re.compile(r"(/[!-.0-~]+)*")
 _KEY = "sealgate.passed"
-#: What decides which view runs: method, mount, path and query.
+#: What decides which view runs: method, path and query.
 Acts = tuple[str, ...]
 _log = logging.getLogger("sealgate")
 
@@ -202,8 +202,9 @@ def settle(environ: WSGIEnvironment, demand: Require, verified: Verified, acts: 
 
 
 def acts_of(environ: WSGIEnvironment) -> Acts:
-    """What decides which view runs: method, mount, path and query."""
-    return tuple(environ.get(name, "") for name in ("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING"))
+    """Of a request: where the application is mounted does not matter, `check_mount` sees to that."""
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return environ.get("REQUEST_METHOD", ""), path, environ.get("QUERY_STRING", "")
 
 
 def declared_length(environ: WSGIEnvironment, *, terminated: bool) -> int | None:

@@ -53,7 +53,8 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
-    """`sealgate.W001` report only, `W002` DEBUG, `W003` an exempt include, `W004` an exemption that has ended."""
+    """`sealgate.W001` report only, `W002` DEBUG, `W003` an exempt include, `W004` an exemption that has ended, `W005` a
+    middleware that may rewrite the request after the last look at it."""
     try:
         own = configured().policy
     except ConfigurationError:
@@ -65,7 +66,7 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
     if settings.DEBUG:
         hint = "Set DEBUG to False: its error pages show settings and local variables."
         messages.append(checks.Warning("DEBUG is on", hint=hint, id="sealgate.W002"))
-    return [*messages, *_exemptions()]
+    return [*messages, *_exemptions(), *_rewriters()]
 
 
 def _is_ours(name: str) -> bool:
@@ -82,6 +83,16 @@ def _misplaced(names: Sequence[str], places: Sequence[int]) -> Iterator[CheckMes
             if name in _INSIDE:
                 hint = f"Move {_OURS!r} before it."
                 yield Error(f"SignatureMiddleware stands after {name}: {_INSIDE[name]}", hint=hint, id="sealgate.E003")
+
+
+def _rewriters() -> Iterator[CheckMessage]:
+    ours = False
+    for name in settings.MIDDLEWARE:
+        if ours and not name.startswith("django.") and hasattr(import_string(name), "process_view"):
+            hint = "Remove it if it changes the request's method, path or query there; else silence this."
+            message = f"{name} has a process_view, which runs after SignatureMiddleware has looked for the last time"
+            yield checks.Warning(message, hint=hint, id="sealgate.W005")
+        ours = ours or _is_ours(name)
 
 
 def _exemptions() -> Iterator[CheckMessage]:

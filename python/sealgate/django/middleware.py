@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -10,11 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver
 
 from sealgate import policy
-from sealgate.django.request import Chosen, accept, acts_of, choose, outer_acts, received, route_of, uploaded
+from sealgate.django.request import Chosen, accept, acts_of, choose, proven_outside, received, route_of, uploaded
 from sealgate.django.settings import configured
 from sealgate.exceptions import InvalidSignature, Rejected, SignatureMissing, Unavailable
 from sealgate.policy import Require
-from sealgate.wsgi import Body, check_mount, field_names, has_body, settled
+from sealgate.wsgi import Body, check_mount, field_names, has_body
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
@@ -36,8 +37,9 @@ class SignatureMiddleware:
     `ON_VERDICT` (see `sealgate.policy.Policy`). The body is read up to the verifier's `body_limit`, whatever
     DATA_UPLOAD_MAX_MEMORY_SIZE says; body, forms, files and `read()` work in the view.
 
-    A promise it cannot keep under ASGI: Django has read the whole body by then, so a slow or large one is for the
-    server to cut.
+    Promises it cannot keep: under ASGI, Django has read the whole body by then, so a slow or large one is for the
+    server to cut. And its last look is before the `process_view` of middlewares further in: one that rewrites the
+    method there (django-method-override) sends a signed request to what nobody signed. The check W005 names it.
     """
 
     sync_capable = True
@@ -61,7 +63,7 @@ class SignatureMiddleware:
         try:
             demand = _admit(request)
             if demand is not None:
-                verified = settled(request.META, demand, outer_acts(request))
+                verified = proven_outside(request, demand)
                 if verified is None:
                     body = uploaded(request, demand)
                     verified = policy.verify(demand, received(request), body.read)
@@ -70,14 +72,14 @@ class SignatureMiddleware:
             told = _refuse(error, request, body)
             if told is not None:
                 return told
-        return self.get_response(request)
+        return _answered(request, self.get_response(request))
 
     async def _acall(self, request: Gated) -> Any:
         body = None
         try:
             demand = _admit(request)
             if demand is not None:
-                verified = settled(request.META, demand, outer_acts(request))
+                verified = proven_outside(request, demand)
                 if verified is None:
                     body = uploaded(request, demand)
                     verified = await policy.averify(demand, received(request), body.read)
@@ -86,11 +88,13 @@ class SignatureMiddleware:
             told = _refuse(error, request, body)
             if told is not None:
                 return told
-        return await self.get_response(request)
+        return _answered(request, await self.get_response(request))
 
     def _check_view(self, request: Gated, view: Callable[..., Any], _args: Any, _kwargs: Any) -> HttpResponse | None:
         """Another URLconf, method or path than the verified one: a middleware in between has changed the request."""
         chosen: Chosen | None = getattr(request, "sealgate", None)
+        if chosen is not None and chosen.as_what == "report-only":
+            return None
         if chosen is None or chosen.acts != acts_of(request) or not _leads_to(chosen, view, request):
             return _refuse(InvalidSignature("the view's request is not the one that was verified"), request)
         if chosen.as_what == "preflight":
@@ -111,17 +115,26 @@ def _admit(request: Gated) -> Require | None:
     check_mount(request.META, configured().script_name)
     if chosen.demand is None:
         return None
-    if configured().policy.is_preflight(request.method or "", has_body(request.META), field_names(request.META)):
+    own = configured().policy
+    if own.is_preflight(request.method or "", has_body(request.META), field_names(request.META)):
         request.sealgate = chosen._replace(as_what="preflight")
         return None
     return chosen.demand
 
 
+def _answered(request: Gated, response: HttpResponseBase) -> HttpResponseBase:
+    """A preflight to no view comes to no `process_view`; what is not there is told to signers only."""
+    if request.sealgate.as_what == "preflight" and response.status_code == HTTPStatus.NOT_FOUND:
+        return _refuse(SignatureMissing("a preflight that no CORS middleware has answered"), request) or response
+    return response
+
+
 def _leads_to(chosen: Chosen, view: Callable[..., Any], request: HttpRequest) -> bool:
-    if chosen.found is not None:
-        return chosen.found.view is view
-    # Rules may have come with a URLconf that was imported since.
-    return not policy.any_rules() or choose(request).demand == chosen.demand
+    """Whether the request still needs what it was seen to need: a language may have been chosen since, say."""
+    if chosen.found is None and not policy.any_rules():
+        return True
+    again = choose(request, view)
+    return again.demand == chosen.demand and (again.found is None or again.found.view is view)
 
 
 def _refuse(error: Rejected | Unavailable, request: Gated, body: Body | None = None) -> HttpResponse | None:
@@ -129,6 +142,7 @@ def _refuse(error: Rejected | Unavailable, request: Gated, body: Body | None = N
     told = configured().policy.refused(error, request.method or "", request.path, route_of(request))
     if told is not None:
         return HttpResponse(told.body, status=told.status, headers=dict(told.headers))
+    request.verified = None
     request.sealgate = choose(request)._replace(as_what="report-only")
     if body is not None:
         body.put_back()

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.handlers.wsgi import LimitedStream
 from django.http import HttpRequest
-from django.urls import get_resolver
+from django.urls import Resolver404, get_resolver
 
 from sealgate import policy
 from sealgate._native import Request, Verified
+from sealgate.asgi import acts_of as asgi_acts_of
+from sealgate.asgi import method_of as asgi_method_of
+from sealgate.asgi import passed_in
 from sealgate.django.routes import Found, find, rules_of_found
 from sealgate.django.settings import configured
 from sealgate.exceptions import BodyUnreadable, TargetAmbiguous
 from sealgate.policy import Require
 from sealgate.wsgi import Acts as OuterActs
-from sealgate.wsgi import Body, settle
+from sealgate.wsgi import Body, settle, settled
 
 if TYPE_CHECKING:
 
@@ -28,7 +31,17 @@ if TYPE_CHECKING:
         sealgate: Chosen
 
 
-__all__ = ["Chosen", "accept", "acts_of", "choose", "outer_acts", "received", "route_of", "uploaded"]
+__all__ = [
+    "Chosen",
+    "accept",
+    "acts_of",
+    "choose",
+    "outer_acts",
+    "proven_outside",
+    "received",
+    "route_of",
+    "uploaded",
+]
 
 _log = logging.getLogger("sealgate")
 
@@ -55,14 +68,27 @@ def received(request: HttpRequest) -> Request:
     if chosen is not None and chosen.found is not None and chosen.demand is not None and chosen.demand.reads_params:
         params = policy.received_params(chosen.found.params, request.path_info)
     scope = getattr(request, "scope", None)
+    _check_untouched(request, scope)
     if scope is None:
         # Django writes decoded text into META["PATH_INFO"].
         return Request.from_wsgi(request.META, request.path, params=params)
-    if request.path != scope["path"]:
-        raise TargetAmbiguous("a middleware has changed the path")
     if isinstance(scope["query_string"], str):  # not a server's, but AsyncClient's
         scope = {**scope, "query_string": scope["query_string"].encode()}
     return Request.from_asgi(scope, params=params)
+
+
+def _check_untouched(request: HttpRequest, scope: Any) -> None:
+    """What is verified is what came; what is routed on is what a middleware further out may have made of it."""
+    meta = request.META
+    method, query = (meta["REQUEST_METHOD"], None) if scope is None else (scope["method"], scope["query_string"])
+    query = query.decode() if isinstance(query, bytes) else query
+    same = (
+        request.method == method.upper()
+        and request.path_info == meta["PATH_INFO"]
+        and (scope is None or (request.path == scope["path"] and meta["QUERY_STRING"] == query))
+    )
+    if not same:
+        raise TargetAmbiguous("a middleware further out has changed method, path or query")
 
 
 def uploaded(request: HttpRequest, demand: Require) -> Body:
@@ -99,19 +125,39 @@ class _Body(Body):
         self._request._stream = stream
 
 
-def choose(request: HttpRequest) -> Chosen:
+def proven_outside(request: HttpRequest, demand: Require) -> Verified | None:
+    """What a layer around Django, or this middleware, has proven already. Raises `KeyNotAllowed`."""
+    verified = settled(request.META, demand, outer_acts(request))
+    scope = getattr(request, "scope", None)
+    if verified is not None or scope is None:
+        return verified
+    passed = passed_in(scope)
+    if passed is None or (request.method, request.path) != (asgi_method_of(scope), scope["path"]):
+        return None
+    return passed.proof(demand, asgi_acts_of(scope))
+
+
+def choose(request: HttpRequest, view: Any = None) -> Chosen:
+    """`view`: which one Django has found, to be judged by its own rules where we find none."""
     own = configured().policy
     urlconf = getattr(request, "urlconf", None)
     if urlconf is None and not policy.any_rules() and not own.default.reads_params:
         return Chosen(own.default, acts_of(request), None)
+    found = _found(request)
+    rules = () if found is None else rules_of_found(found, request.method or "")
+    if found is None and view is not None:
+        rules = rules_of_found(Found(view, (), {}), request.method or "")
+    return Chosen(own.demand(rules, request.method or ""), acts_of(request), found)
+
+
+def _found(request: HttpRequest) -> Found | None:
     try:
-        found = find(get_resolver(urlconf), request.path_info)
+        return find(get_resolver(getattr(request, "urlconf", None)), request.path_info)
+    except Resolver404:
+        return None
     except Exception as error:  # noqa: BLE001  a converter may fail on the path: what cannot be resolved is closed
         _log.warning("no route for %a: %s", request.path_info, type(error).__name__)
-        found = None
-    method = request.method or ""
-    demand = own.default if found is None else own.demand(rules_of_found(found, method), method)
-    return Chosen(demand, acts_of(request), found)
+        return None
 
 
 def acts_of(request: HttpRequest) -> Acts:
@@ -131,9 +177,10 @@ def accept(request: Gated, demand: Require, verified: Verified) -> None:
 
 
 def outer_acts(request: HttpRequest) -> OuterActs:
-    """As a WSGI layer around Django has seen them: there PATH_INFO is octets as Latin-1."""
-    path = request.path_info.encode(errors="surrogateescape").decode("latin-1")
-    return request.method or "", request.META.get("SCRIPT_NAME", ""), path, request.META.get("QUERY_STRING", "")
+    """As a WSGI layer around Django has seen them: there a path is octets as Latin-1."""
+    path = request.META.get("SCRIPT_NAME", "") + request.path_info
+    query = request.META.get("QUERY_STRING", "")
+    return request.method or "", path.encode(errors="surrogateescape").decode("latin-1"), query
 
 
 def route_of(request: HttpRequest) -> str | None:

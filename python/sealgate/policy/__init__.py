@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -63,12 +64,21 @@ class Choice(NamedTuple):
 class Passed:
     """What was let through, and as what: `proven` under `demand`, `exempt`, a `preflight`, or refused in `report-only`.
 
-    `acts`: what decided which view runs, and how, such as method, path and query; in the adapter's own form.
+    `acts`: what decided which view runs, and how, such as method, path and query; in the adapter's own form. `policy`:
+    whose, where others further in may refuse the request as well.
     """
 
-    __slots__ = ("acts", "as_what", "demand", "verified")
+    __slots__ = ("acts", "as_what", "demand", "policy", "verified")
 
-    def __init__(self, as_what: str, acts: Any, demand: Require | None, verified: Verified | None = None) -> None:
+    def __init__(
+        self,
+        as_what: str,
+        acts: Any,
+        demand: Require | None,
+        verified: Verified | None = None,
+        policy: Policy | None = None,
+    ) -> None:
+        self.policy = policy
         self.as_what = as_what
         self.acts = acts
         self.demand = demand
@@ -130,8 +140,8 @@ class Policy:
         for name, flag in (("report_only", report_only), ("preflight", preflight)):
             if not isinstance(flag, bool):
                 raise ConfigurationError(f"{name}: expected True or False")
-        if on_verdict is not None and not callable(on_verdict):
-            raise ConfigurationError("on_verdict: expected a function of one verdict")
+        if on_verdict is not None and (not callable(on_verdict) or inspect.iscoroutinefunction(on_verdict)):
+            raise ConfigurationError("on_verdict: expected a function of one verdict, and no coroutine")
         self.verifier = verifier
         self.default = Require((verifier,))
         self.report_only = report_only

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from types import MethodType
 from typing import Any, TypeVar
 
 from sealgate._native import Verified
@@ -27,10 +30,11 @@ __all__ = [
 
 _E = TypeVar("_E")
 _RULE = "__sealgate__"
+_numbers = itertools.count()
 _PARTS = frozenset({"query", "body"})
 
-#: The method by which an exemption names websockets: their handshake is a GET, but what follows is no reading.
-WEBSOCKET = "WEBSOCKET"
+#: What stands for "WEBSOCKET" among an exemption's methods: no token (RFC 9110, 5.6.2), so no HTTP method equals it.
+WEBSOCKET = "websocket handshake"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +129,18 @@ def exempt(
         raise ConfigurationError("exempt: methods must be a sequence of method names")
     if until is not None and until.tzinfo is None:
         raise ConfigurationError("exempt: until must have a time zone")
-    return _marker(Exempt(reason, frozenset(map(str.upper, methods)), until.timestamp() if until else None))
+    named = {WEBSOCKET if method.upper() == "WEBSOCKET" else method.upper() for method in methods}
+    return _marker(Exempt(reason, frozenset(named), until.timestamp() if until else None))
 
 
 def rule_of(endpoint: Any) -> Rule | None:
     """The rule on this very endpoint, not on a class it inherits from; None where it has none of its own."""
-    for holder in (endpoint, type(endpoint)):  # an object of a marked class, but not of a class derived from it
-        rule = getattr(holder, "__dict__", {}).get(_RULE)
-        if isinstance(rule, Require | Exempt):
-            return rule
+    holder, prefix = _place(endpoint)
+    for each in (holder, type(holder)):  # an object of a marked class, but not of a class derived from it
+        found = [name for name in getattr(each, "__dict__", {}) if type(name) is str and name.startswith(prefix)]
+        if found:
+            rule = vars(each)[max(found)]
+            return rule if isinstance(rule, Require | Exempt) else None
     return None
 
 
@@ -154,9 +161,10 @@ def rules_of_view(view: Any, cls: Any = None, handler: str | None = None) -> Ite
     if rule is not None and not (isinstance(rule, Exempt) and _is_inherited(rule, cls)):
         yield rule
     for parent in cls.__mro__:
-        rule = rule_of(parent)
-        if rule is not None and (parent is cls or isinstance(rule, Require)):
-            yield rule
+        for holder in (parent, vars(parent).get("dispatch")):  # where Django's method_decorator writes
+            rule = rule_of(holder)
+            if rule is not None and (parent is cls or isinstance(rule, Require)):
+                yield rule
 
 
 def _is_inherited(rule: Exempt, cls: type) -> bool:
@@ -178,12 +186,23 @@ def marked() -> None:
     _Marks.any = True
 
 
+def _place(endpoint: Any) -> tuple[Any, str]:
+    """Where a rule is written: on the endpoint; a bound method has no attributes, so on the object it belongs to."""
+    if isinstance(endpoint, MethodType):
+        return endpoint.__self__, f"{_RULE}{endpoint.__name__} "
+    return endpoint, f"{_RULE} "
+
+
 def _marker(rule: Rule) -> Callable[[_E], _E]:
     def mark(endpoint: _E) -> _E:
+        if isinstance(endpoint, partial) and hasattr(endpoint, "__wrapped__"):
+            return endpoint  # Django's method_decorator decorates again at each call; the rule is on the method
         if rule_of(endpoint) is not None:
             raise ConfigurationError(f"{endpoint!r} has a rule already: require or exempt, once")
+        holder, prefix = _place(endpoint)
         try:
-            setattr(endpoint, _RULE, rule)
+            # Each rule under a name of its own: what a wrapper copies from a parent must not replace it.
+            setattr(holder, f"{prefix}{next(_numbers):012}", rule)
         except AttributeError as error:
             raise ConfigurationError(f"{type(endpoint).__name__} cannot have a rule") from error
         marked()

@@ -14,12 +14,12 @@ from rest_framework.permissions import BasePermission
 
 from sealgate import policy
 from sealgate._native import Verified
-from sealgate.django.request import accept, choose, outer_acts, received, route_of, uploaded
+from sealgate.django.request import accept, choose, proven_outside, received, route_of, uploaded
 from sealgate.django.settings import configured
 from sealgate.exceptions import Rejected, SignatureMissing, Unavailable
 from sealgate.policy import Require
 from sealgate.verifier import Verifier
-from sealgate.wsgi import check_mount, settled
+from sealgate.wsgi import check_mount
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -95,7 +95,7 @@ def proven(request: Gated, verifier: Verifier | None) -> Verified | None:
     body = uploaded(request, demand)
     try:
         check_mount(request.META, configured().script_name)
-        verified = settled(request.META, demand, outer_acts(request))
+        verified = proven_outside(request, demand)
         if verified is None:
             verified = policy.verify(demand, received(request), body.read)
             accept(request, demand, verified)
