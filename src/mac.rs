@@ -359,6 +359,24 @@ impl KeyRing {
         key.map(|key| &**key).ok_or_else(|| Error::configuration("keys: no key of this key id to sign with"))
     }
 
+    /// Octets of the shortest key; a ring without keys has none that is short.
+    #[must_use]
+    pub fn shortest(&self) -> usize {
+        self.keys().map(|key| key.octets.len()).min().unwrap_or(usize::MAX)
+    }
+
+    /// Whether a key of this ring is one of the other's as well.
+    #[must_use]
+    pub fn shares_key(&self, other: &Self) -> bool {
+        let theirs: Vec<_> = other.keys().map(Key::identities).collect();
+        let same = |ours: &[[u8; 32]; 4], theirs: &[[u8; 32]; 4]| ours.iter().zip(theirs).any(|(a, b)| a == b);
+        self.keys().map(Key::identities).any(|ours| theirs.iter().any(|theirs| same(&ours, theirs)))
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.entries.iter().flat_map(|(_, keys)| keys.iter().map(|key| &**key))
+    }
+
     /// The key ids, in the order given.
     pub fn key_ids(&self) -> impl Iterator<Item = Option<&str>> {
         self.entries.iter().map(|(id, _)| id.as_deref())

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from judged import KEY, NOW, RFC9421
 from reference import Message
@@ -55,7 +55,7 @@ class App:
 
 
 class Server:
-    """Says `events` in order, then nothing more, like a connection that stays open."""
+    """Says `events` in order, each in a turn of the event loop, then nothing more, like a connection that stays open."""
 
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = list(events)
@@ -64,6 +64,8 @@ class Server:
 
     async def receive(self) -> Event:
         self.asked += 1
+        if self.asked > 1:
+            await asyncio.sleep(0)
         if not self.events:
             await asyncio.Event().wait()
         return self.events.pop(0)
@@ -83,9 +85,9 @@ def scope_of(message: Message, **more: Any) -> Event:
         "asgi": {"version": "3.0"},
         "method": message.method,
         "scheme": "https",
-        "path": unquote(message.path, errors="replace"),
-        "raw_path": message.path.encode(),
-        "query_string": message.query.encode(),
+        "path": unquote_to_bytes(message.path.encode("latin-1")).decode("utf-8", "replace"),
+        "raw_path": message.path.encode("latin-1"),
+        "query_string": message.query.encode("latin-1"),
         "root_path": "",
         "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in message.headers],
         **more,

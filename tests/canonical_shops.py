@@ -21,13 +21,13 @@ from fastapi import Body, Depends, FastAPI, Request
 from pydantic import BaseModel, StrictFloat, StrictInt
 
 import django_project
-from asgi_client import Event, ask, scope_of
+from exchange import CHUNKED, WHOLE, over_asgi, over_wsgi
 from judged import HOST, KEY
 from reference import Message, Pairs
 from sealgate import Verifier, asgi, fastapi, policy, wsgi
 from sealgate.django import require
 from sealgate.flask import Sealgate
-from wsgi_client import Answer, WSGIApplication, call, chunked, environ_of
+from wsgi_client import Answer, WSGIApplication
 
 JSON = ("Content-Type", "application/json")
 
@@ -46,21 +46,6 @@ class Seen:
     lengths: frozenset[str | None]
 
 
-def over_wsgi(application: WSGIApplication, message: Message, in_chunks: bool) -> Answer:
-    return call(application, environ_of(message, **(chunked() if in_chunks else {})))
-
-
-def over_asgi(application: Any, message: Message, in_chunks: bool) -> Answer:
-    if message.body and not in_chunks:
-        message = message.plus([("Content-Length", str(len(message.body)))])
-    *begun, last = [message.body[:3], b"", message.body[3:]] if in_chunks else [message.body]
-    events: list[Event] = [{"type": "http.request", "body": piece, "more_body": True} for piece in begun]
-    server = ask(application, scope_of(message), [*events, {"type": "http.request", "body": last}])
-    start, *bodies = server.sent
-    headers = tuple((name.decode(), value.decode()) for name, value in start["headers"])
-    return Answer(start["status"], headers, b"".join(part["body"] for part in bodies))
-
-
 class Shop(ABC):
     """Verified by the first of `verifiers`, under `/any` by any of them; the last segment of a path is the way to read.
 
@@ -71,7 +56,6 @@ class Shop(ABC):
     values: ClassVar[Mapping[str, Callable[..., Any]]]
     forms: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     is_asgi = False
-    #: What a body that is framed by chunks gets.
     #: Whether something that stands before ours has looked at the fields: frameworks remember what they read of them.
     has_early_reader = False
 
@@ -84,7 +68,8 @@ class Shop(ABC):
 
     def send(self, message: Message, *, in_chunks: bool = False) -> Answer:
         """The answer to `message`; with a Content-Length, unless it comes in chunks."""
-        return (over_asgi if self.is_asgi else over_wsgi)(self.application(), message, in_chunks)
+        send = over_asgi if self.is_asgi else over_wsgi
+        return send(self.application(), message, CHUNKED if in_chunks else WHOLE)
 
     def read(self, way: str, *source: Any) -> Any:
         return {**self.octets, **self.values, **self.forms}[way](*source)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import django
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import cache_page
 from django.views.decorators.csrf import csrf_exempt
 
-from judged import OTHER_KEY, RFC9421
-from sealgate import Verifier, schemes
+from contract import HOOKS, PARTNERS
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -26,8 +26,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.cache.FetchFromCacheMiddleware",
 ]
-PARTNERS = RFC9421.verifier()
-HOOKS = Verifier(schemes.GITHUB, keys=OTHER_KEY)
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
@@ -63,9 +61,20 @@ def _proof(request: HttpRequest) -> str:
 
 
 @csrf_exempt
-def orders(request: HttpRequest) -> HttpResponse:
+def orders(request: HttpRequest, name: str = "") -> HttpResponse:
     SEEN.append(request.body)
     return HttpResponse(_proof(request))
+
+
+def orders_under(rule: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Another view that does the same, with a rule of its own."""
+
+    @rule
+    @csrf_exempt
+    def view(request: HttpRequest) -> HttpResponse:
+        return orders(request)
+
+    return view
 
 
 @csrf_exempt
@@ -82,7 +91,8 @@ def stream(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 def form(request: HttpRequest) -> HttpResponse:
     files = "".join(f"+{file.read().hex()}" for file in request.FILES.values())
-    return HttpResponse(",".join(request.POST.getlist("name")) + files)
+    SEEN.append((",".join(request.POST.getlist("name")) + files).encode())
+    return HttpResponse(_proof(request))
 
 
 @csrf_exempt
@@ -90,27 +100,16 @@ def parsed_json(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return HttpResponse(status=405)
     try:
-        return HttpResponse(json.loads(request.body)["total"])
+        SEEN.append(str(json.loads(request.body)["total"]).encode())
     except ValueError:
         return JsonResponse({}, status=400)
+    return HttpResponse(_proof(request))
 
 
 @cache_page(60)
 def cached(request: HttpRequest) -> HttpResponse:
     SEEN.append(request.body)
     return HttpResponse("cached")
-
-
-@require(HOOKS)
-@csrf_exempt
-def hook(request: HttpRequest) -> HttpResponse:
-    return orders(request)
-
-
-@csrf_exempt
-@require(PARTNERS, HOOKS)
-def either(request: HttpRequest) -> HttpResponse:
-    return orders(request)
 
 
 @exempt("load balancer probe, returns no data")
@@ -187,7 +186,7 @@ class Hook(View):
 class OtherUrls:
     """Another URLconf; a URLconf may be any object."""
 
-    urlpatterns: list[Any] = [path("moved", hook)]
+    urlpatterns: list[Any] = [path("moved", orders_under(require(HOOKS)))]
 
 
 class LateUrls:
@@ -195,27 +194,44 @@ class LateUrls:
 
     @property
     def urlpatterns(self) -> list[Any]:
-        @require(HOOKS)
-        @csrf_exempt
-        def late(request: HttpRequest) -> HttpResponse:
-            return orders(request)
+        return [path("late", orders_under(require(HOOKS)))]
 
-        return [path("late", late)]
 
+@csrf_exempt
+def shared(request: HttpRequest) -> HttpResponse:
+    return orders(request)
+
+
+group = [
+    path("hook", shared),
+    path("own", orders_under(require(PARTNERS))),
+    path("open", orders_under(exempt("no data"))),
+    path("nested/", require(PARTNERS)(include([path("hook", orders)]))),
+]
+public = [path("any", orders), path("own", orders_under(require(PARTNERS)))]
 
 urlpatterns: list[Any] = [
     path("orders", orders),
+    path("orders/<name>", orders),
+    path("plain", orders),
     path("async-orders", async_orders),
     path("stream", stream),
     path("form", form),
     path("json", parsed_json),
     path("cached", cached),
-    path("hook", hook),
+    path("hook", orders_under(require(HOOKS))),
     path("class-hook", csrf_exempt(Hook.as_view())),
-    path("either", either),
+    path("either", orders_under(require(PARTNERS, HOOKS))),
+    path("narrow", orders_under(require(PARTNERS, keys={"globex"}))),
+    path("wide", orders_under(require(PARTNERS, keys={"globex", "acme"}))),
+    path("loose-query", orders_under(require(HOOKS, uncovered=("query",)))),
+    path("loose-body", orders_under(require(PARTNERS, uncovered=["body"]))),
     path("health", health),
     path("once", once),
     path("still", still),
+    path("group/", require(HOOKS)(include(group))),
+    path("public/", exempt("no data")(include(public))),
+    path("same-hook", shared),
     path("class", OnDispatch.as_view()),
     path("class-rule", OnClass.as_view()),
     path("subclass", BelowDispatch.as_view()),
@@ -224,3 +240,16 @@ urlpatterns: list[Any] = [
     path("below-view-set", BelowColours.as_view({"get": "list"})),
     path("colours/<colour:number>", colour),
 ]
+
+
+def changes(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """A middleware that changes every request as the setting INSIDE says."""
+
+    def change(request: HttpRequest) -> Any:
+        inside = settings.INSIDE
+        request.method = inside.get("method", request.method)
+        request.path = request.path_info = inside.get("path", request.path)
+        request.META["QUERY_STRING"] = inside.get("query", request.META["QUERY_STRING"])
+        return get_response(request)
+
+    return change

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -16,9 +16,33 @@ WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]
 
 @dataclass(frozen=True)
 class Answer:
+    """`read`: whether anything was read of the body of the request."""
+
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    read: bool = field(default=False, compare=False)
+
+
+class Input(BytesIO):
+    """A body as a server gives it: of what is asked for at most `piece` octets; where it ends, the connection may `reset`."""
+
+    def __init__(self, body: bytes, piece: int | None = None, *, reset: bool = False) -> None:
+        super().__init__(body)
+        self.asked = 0
+        self._piece = piece or len(body) or 1
+        self._reset = reset
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.asked += 1
+        found = super().read(-1 if size is None or size < 0 else min(size, self._piece))
+        if not found and size != 0 and self._reset:
+            raise ConnectionResetError("reset by peer")
+        return found
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self.asked += 1
+        return super().readline(-1 if size is None else size)
 
 
 class Unfinished:

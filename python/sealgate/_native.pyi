@@ -70,6 +70,11 @@ class KeyRing:
         cls, keys: Key | bytes | str | Mapping[str, Key | bytes | str | Sequence[Key | bytes | str]]
     ) -> KeyRing: ...
     @property
+    def shortest(self) -> int:
+        """Octets of the shortest key."""
+    def shares_key(self, other: KeyRing) -> bool:
+        """Whether a key of this ring is one of the other's as well, under whatever id."""
+    @property
     def key_ids(self) -> tuple[str | None, ...]: ...
     def derive(self, label: bytes) -> KeyRing:
         """The same ids, each key derived as `Key.derive` does."""

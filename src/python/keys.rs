@@ -152,6 +152,17 @@ impl KeyRing {
         Ok(self.0.key_id(signer).map(str::to_owned))
     }
 
+    /// Octets of the shortest key.
+    #[getter]
+    fn shortest(&self) -> usize {
+        self.0.shortest()
+    }
+
+    /// Whether a key of this ring is one of the other's as well.
+    fn shares_key(&self, other: &Self) -> bool {
+        self.0.shares_key(&other.0)
+    }
+
     #[getter]
     fn key_ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.0.key_ids().collect::<Vec<_>>())
