@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException, AuthenticationFailed
+from rest_framework.exceptions import APIException, NotAuthenticated
 from rest_framework.permissions import BasePermission
 
 from sealgate import policy
@@ -56,7 +56,7 @@ class SignatureAuthentication(BaseAuthentication):
     verifier: Verifier | None = None
 
     def authenticate(self, request: Request) -> tuple[Any, Verified] | None:
-        """User and proof; None without a signature. Raises `AuthenticationFailed`, or `APIException` (400 to 503)."""
+        """User and proof; None without a signature. Raises `NotAuthenticated`, or `APIException` (400 to 503)."""
         verified = proven(cast("Gated", request._request), self.verifier)
         return None if verified is None else (self.get_user(verified), verified)
 
@@ -75,7 +75,11 @@ class HasValidSignature(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:  # noqa: ARG002  as above
         given = cast("Gated", request._request)
-        if isinstance(request.auth, Verified) or isinstance(getattr(given, "verified", None), Verified):
+        if isinstance(request.auth, Verified):
+            return True
+        # A view that names a verifier of its own does not take the middleware's proof.
+        named = any(getattr(each, "verifier", None) is not None for each in request.authenticators or ())
+        if not named and isinstance(getattr(given, "verified", None), Verified):
             return True
         if _is_reported(given):
             return True
@@ -120,7 +124,7 @@ def _exception_of(error: Rejected | Unavailable) -> APIException:
     """What the caller is told: as everywhere, nothing but the status."""
     phrase = HTTPStatus(error.status).phrase
     if error.status == HTTPStatus.UNAUTHORIZED:
-        return AuthenticationFailed(phrase)
+        return NotAuthenticated()  # as for a request without a signature: one refusal for all
     exception = APIException(phrase)
     exception.status_code = error.status
     return exception
