@@ -21,6 +21,14 @@ pub enum ClaimName {
     KeyId,
 }
 
+impl ClaimName {
+    /// The refusal of a message that does not have it.
+    pub(crate) fn absent(self) -> Error {
+        let name = CLAIMS.iter().find(|(_, claim)| *claim == self).map_or("", |(known, _)| known);
+        Error::new(Code::SignatureMissing, format!("no {name}"))
+    }
+}
+
 pub(crate) const CLAIMS: [(&str, ClaimName); 5] = [
     ("created", ClaimName::Created),
     ("expires", ClaimName::Expires),

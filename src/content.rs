@@ -1,39 +1,60 @@
-//! The body, as a scheme reads it: as it was received, or its canonical form.
+//! The body, as a scheme reads it: as it was received, its canonical form, or some of its members.
 
 use std::borrow::Cow;
 
 use sha2::{Digest, Sha256, Sha512};
 
 use crate::error::{Code, Error, Result};
-use crate::json::{Canonical, Form, Options};
+use crate::json::{Canonical, Document, Form, Options, Selected};
 use crate::mac::Sink;
 use crate::request::{CONTENT_ENCODING, CONTENT_TYPE, Fields};
 use crate::transform::{Transform, transformed};
+
+/// What was read of a body, where it is not signed as received.
+pub enum ReadBody {
+    /// Its canonical form.
+    Canonical(Canonical),
+    /// Some of its members.
+    Members(Selected),
+}
 
 /// What is signed of a body, and what the application is handed.
 #[derive(Clone, Copy)]
 pub struct Content<'a> {
     received: &'a [u8],
-    canonical: Option<&'a Canonical>,
+    read: Option<&'a ReadBody>,
 }
 
 impl<'a> Content<'a> {
     /// The body as received.
     #[must_use]
     pub fn received(body: &'a [u8]) -> Self {
-        Self { received: body, canonical: None }
+        Self::new(body, None)
     }
 
-    /// The canonical form of a body, which was read from it.
+    /// A body, and what was read of it.
     #[must_use]
-    pub fn canonical(body: &'a [u8], canonical: &'a Canonical) -> Self {
-        Self { received: body, canonical: Some(canonical) }
+    pub fn new(body: &'a [u8], read: Option<&'a ReadBody>) -> Self {
+        Self { received: body, read }
     }
 
     /// Its octets.
     #[must_use]
     pub fn octets(&self) -> Cow<'a, [u8]> {
-        self.canonical.map_or(Cow::Borrowed(self.received), |canonical| canonical.octets(self.received))
+        match self.read {
+            None => Cow::Borrowed(self.received),
+            Some(ReadBody::Canonical(canonical)) => canonical.octets(self.received),
+            Some(ReadBody::Members(selected)) => Cow::Borrowed(selected.object()),
+        }
+    }
+
+    /// What is signed of the nth member, where members were read.
+    #[must_use]
+    pub fn member(&self, nth: usize) -> Option<Cow<'a, [u8]>> {
+        match self.read {
+            Some(ReadBody::Members(selected)) => selected.value(nth),
+            _ => None,
+        }
     }
 
     /// Writes what the transforms make of it, without a copy where they allow.
@@ -53,17 +74,26 @@ impl<'a> Content<'a> {
     }
 
     fn write_all(&self, sink: &mut impl Sink) {
-        match self.canonical {
-            Some(canonical) => canonical.feed(self.received, sink),
+        match self.read {
             None => sink.put(self.received),
+            Some(ReadBody::Canonical(canonical)) => canonical.feed(self.received, sink),
+            Some(ReadBody::Members(selected)) => sink.put(selected.object()),
         }
     }
 }
 
 /// The canonical form of a body that was received. What cannot be read is a refusal like any other.
 pub fn read_json(body: &[u8], form: Form) -> Result<Canonical> {
-    let options = Options { form, ..Options::default() };
-    Canonical::read(body, options).map_err(|error| Error { code: Code::BodyMalformed, ..error })
+    Canonical::read(body, Options { form, ..Options::default() }).map_err(malformed)
+}
+
+/// The same, to find members in.
+pub fn read_document(body: &[u8], form: Form) -> Result<Document> {
+    Document::read(body, form).map_err(malformed)
+}
+
+fn malformed(error: Error) -> Error {
+    Error { code: Code::BodyMalformed, ..error }
 }
 
 /// A body that is read as JSON says that it is JSON, and nothing that makes it another text to another reader: a

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use crate::claims::ClaimName;
 use crate::mac::Hash;
 use crate::message_signature::Covered;
+use crate::part::Source;
 use crate::request::Component;
-use crate::template::{Source, Template};
+use crate::template::Template;
 
 /// Something that acts, or that bounds when and where a message counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +16,8 @@ pub enum Aspect {
     Method,
     /// The path.
     Path,
+    /// What the route matched in the path: the resource, and not the route.
+    Param,
     /// The query.
     Query,
     /// Whom the request is for.
@@ -72,7 +75,10 @@ impl Coverage {
                 // A message may do without an optional field, and then says nothing of it.
                 Source::Field { name, optional: true } => coverage.add(name.lower(), &[]),
                 Source::Field { name, optional: false } => coverage.add_field(name.lower()),
+                Source::Param(name) => coverage.add(&format!("param:{name}"), &[Aspect::Param]),
                 Source::Body => coverage.add("body", &[Aspect::Body]),
+                // The application is handed these members of the body and no other.
+                Source::Member(pointer) => coverage.add(&format!("json:{}", pointer.text()), &[Aspect::Body]),
                 Source::Claim(ClaimName::Created) => coverage.aspects.extend([Aspect::Created]),
                 Source::Claim(ClaimName::Nonce) => coverage.aspects.extend([Aspect::Nonce]),
                 Source::Claim(_) | Source::Signature => {}
@@ -106,6 +112,12 @@ impl Coverage {
     #[must_use]
     pub fn has(&self, aspect: Aspect) -> bool {
         self.aspects.contains(&aspect)
+    }
+
+    /// Whether it says what to do, or to what: without a body such a signature still says something.
+    #[must_use]
+    pub fn is_addressed(&self) -> bool {
+        [Aspect::Method, Aspect::Path, Aspect::Param].into_iter().any(|aspect| self.has(aspect))
     }
 
     /// The covered parts by name.

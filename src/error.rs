@@ -43,6 +43,8 @@ pub struct Error {
     pub message: Cow<'static, str>,
     /// Offset in the text that was read.
     pub index: Option<usize>,
+    /// The key id that the refused message claims, unproven.
+    pub key_id: Option<String>,
 }
 
 /// The core's result.
@@ -51,12 +53,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error without an offset.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), index: None }
+        Self { code, message: message.into(), index: None, key_id: None }
     }
 
     /// An error at an offset.
     pub fn at(code: Code, message: impl Into<Cow<'static, str>>, index: usize) -> Self {
-        Self { code, message: message.into(), index: Some(index) }
+        Self { code, message: message.into(), index: Some(index), key_id: None }
     }
 
     pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> Self {

@@ -1,6 +1,6 @@
 //! The verification core of sealgate.
 //!
-//! A [`scheme::Scheme`] says, as data, how a party signs. It reads a [`scheme::Claim`] from a request; the claim is
+//! A [`scheme::Scheme`] says, as data, how a party signs. It reads a [`verify::Claim`] from a request; the claim is
 //! proven with a [`mac::KeyRing`]; only then is anything remembered. The core has no clock and no I/O: times, nonces
 //! and bodies are arguments.
 #![cfg_attr(not(feature = "python"), forbid(unsafe_code))]
@@ -15,14 +15,17 @@ pub mod json;
 pub mod jwk;
 pub mod mac;
 pub mod message_signature;
+pub mod part;
 pub mod replay;
 pub mod request;
 pub mod scheme;
 pub mod sign;
+pub mod signature_base;
 pub mod structured;
 pub mod target;
 pub mod template;
 pub mod transform;
+pub mod verify;
 
 #[cfg(feature = "python")]
 mod python;

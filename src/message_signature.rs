@@ -8,8 +8,8 @@ use crate::claims::{ClaimName, Claims};
 use crate::error::{Code, Error, Result};
 use crate::mac::{Hash, Signature};
 use crate::request::{Component, FieldName, Request};
+use crate::signature_base::SignatureBase;
 use crate::structured::NoParameters;
-use crate::template::SignatureBase;
 
 /// The field with the covered components and the signature parameters (4.1).
 pub const INPUT: &str = "Signature-Input";

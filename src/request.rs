@@ -135,6 +135,24 @@ pub struct Request<'a> {
     pub fields: &'a dyn Fields,
     /// The service's own origin; never what the request says of it.
     pub origin: Option<&'a Origin>,
+    /// What the route matched: names, and values decoded once.
+    pub params: &'a Params,
+}
+
+/// Names and values.
+pub type Params = [(String, String)];
+
+impl<'a> Request<'a> {
+    /// What the route matched under a name.
+    pub fn param(&self, name: &str) -> Result<&'a str> {
+        let absent = || Error::new(Code::NotCovered, format!("the route has no covered parameter {name}"));
+        let (_, value) = self.params.iter().find(|(known, _)| known == name).ok_or_else(absent)?;
+        // What could not be decoded: two paths may have become one.
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(Error::new(Code::TargetAmbiguous, format!("the parameter {name} is not UTF-8")));
+        }
+        Ok(value)
+    }
 }
 
 /// A derived component (RFC 9421, 2.2).

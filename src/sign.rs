@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 
 use crate::claims::{ClaimName, Claims};
-use crate::content::{Content, check_json_fields, read_json};
+use crate::content::{Content, check_json_fields, read_document};
 use crate::coverage::Aspect;
 use crate::digest;
 use crate::error::{Error, Result};
-use crate::mac::Key;
+use crate::grammar::Grammar;
+use crate::json::{Form as JsonForm, write_string};
+use crate::mac::{Key, Signature};
 use crate::message_signature::{Covered, SignatureInput};
-use crate::request::{CONTENT_TYPE, FieldName, Fields, HOST, Request, check_method};
-use crate::scheme::{Form, Scheme};
+use crate::request::{CONTENT_TYPE, FieldName, Fields, HOST, Params, Request, check_method};
+use crate::scheme::{Form, OwnField, OwnMember, Scheme};
 use crate::target::{Origin, Target};
 use crate::template::Template;
 
@@ -25,16 +27,20 @@ pub struct ToSign<'a> {
     pub fields: &'a dyn Fields,
     /// The origin it is for; where there is none, the Host field says so.
     pub origin: Option<&'a Origin>,
+    /// What the route will match.
+    pub params: &'a Params,
     /// The body.
     pub body: &'a [u8],
 }
 
-/// A signature base and the fields to add.
+/// A signature base, the fields to add, and the body where it is to be another.
 pub struct Signed {
     /// The octets that were signed.
     pub base: Vec<u8>,
     /// Names and values.
     pub fields: Vec<(String, String)>,
+    /// The canonical form of the body with the claims in it, where members carry them.
+    pub body: Option<Vec<u8>>,
 }
 
 impl Scheme {
@@ -47,7 +53,7 @@ impl Scheme {
         created: i64,
         nonce: &str,
     ) -> Result<Signed> {
-        let ToSign { method, target, fields, origin, body } = to_sign;
+        let ToSign { method, target, fields, origin, params, body } = to_sign;
         check_method(method)?;
         let host = fields.get(&HOST)?;
         let from_host = match (&origin, &host) {
@@ -62,7 +68,7 @@ impl Scheme {
         };
         let adds_host = self.coverage.has(Aspect::Authority) && host.is_none() && origin.is_some();
         let fields: &dyn Fields = if adds_host { &with_host } else { fields };
-        let request = &Request { method, target, fields, origin };
+        let request = &Request { method, target, fields, origin, params };
         let mut signed = self.sign_request(request, body, key, key_id, created, nonce)?;
         if adds_host {
             signed.fields.insert(0, ("Host".to_owned(), with_host.value.clone()));
@@ -80,34 +86,42 @@ impl Scheme {
         nonce: &str,
     ) -> Result<Signed> {
         match &self.form {
-            Form::Template { base, fields } => {
-                let templates: Vec<&Template> = fields.iter().flat_map(|field| field.grammar.templates()).collect();
+            Form::Template { base, fields, members } => {
+                let grammars: Vec<&Grammar> = self.form.grammars().collect();
+                let templates: Vec<&Template> = grammars.iter().flat_map(|grammar| grammar.templates()).collect();
                 let claims = base.claims(&templates, key_id, created, nonce)?;
                 let rendered = base.render(request, &claims)?;
-                let canonical = match base.body_form().filter(|_| !body.is_empty()) {
-                    Some(form) => Some(check_json_fields(request.fields).and_then(|()| read_json(body, form))?),
-                    None => None,
+                let form = base.body_form().filter(|_| !body.is_empty());
+                if form.is_some() {
+                    check_json_fields(request.fields)?;
+                }
+                // A claim that is signed with the member around it has to be there first; a signature signs no other.
+                let unsigned = Signature::received(&[0; 64][..self.hash.size()], self.hash);
+                let claimed = match unsigned {
+                    Some(none) if !members.is_empty() => Some(written_into(body, form, members, &claims, &none)?),
+                    _ => None,
                 };
-                let content = match &canonical {
-                    Some(canonical) => Content::canonical(body, canonical),
-                    None => Content::received(body),
-                };
-                rendered.check_framing(content)?;
+                let body = claimed.as_deref().unwrap_or(body);
+                let read = self.read_json(body)?;
+                let content = Content::new(body, read.as_ref());
+                rendered.check(content)?;
                 let mut octets = Vec::new();
                 rendered.write(content, &mut octets);
                 let signature = key.sign(self.hash, &octets);
-                let mut written = Vec::new();
+                // A key id that holds the text around it would be read as another one.
                 let mut again = Claims::default();
-                for field in fields {
-                    let value = field.grammar.write(&claims, &signature)?;
-                    // A key id that holds the text around it would be read as another one.
-                    field.grammar.read(value.as_bytes(), self.hash, &mut again)?;
-                    written.push((field.written.clone(), value));
+                for grammar in grammars {
+                    grammar.read(grammar.write(&claims, &signature)?.as_bytes(), self.hash, &mut again)?;
                 }
                 if again.key_id != claims.key_id {
                     return Err(Error::configuration("key_id: cannot be told from the text around it"));
                 }
-                Ok(Signed { base: octets, fields: written })
+                let write = |field: &OwnField| Ok((field.written.clone(), field.grammar.write(&claims, &signature)?));
+                let body = match claimed {
+                    Some(body) => Some(written_into(&body, form, members, &claims, &signature)?),
+                    None => None,
+                };
+                Ok(Signed { base: octets, fields: fields.iter().map(write).collect::<Result<_>>()?, body })
             }
             Form::Message { policy, digest, .. } => {
                 let mut claims = Claims::default();
@@ -135,10 +149,29 @@ impl Scheme {
                 let mut octets = Vec::new();
                 base.write(Content::received(b""), &mut octets);
                 written.extend(input.write(&key.sign(self.hash, &octets)));
-                Ok(Signed { base: octets, fields: written })
+                Ok(Signed { base: octets, fields: written, body: None })
             }
         }
     }
+}
+
+/// The canonical form of `body` with the claims in its members.
+fn written_into(
+    body: &[u8],
+    form: Option<JsonForm>,
+    members: &[OwnMember],
+    claims: &Claims,
+    signature: &Signature,
+) -> Result<Vec<u8>> {
+    let form = form.unwrap_or_default();
+    let mut document = read_document(body, form)?;
+    for OwnMember { pointer, grammar } in members {
+        let mut value = Vec::new();
+        write_string(&grammar.write(claims, signature)?, form, &mut value);
+        let closed = || Error::configuration(format!("body: no object to hold the member {}", pointer.text()));
+        document = document.with(pointer, &value)?.ok_or_else(closed)?;
+    }
+    Ok(document.octets().to_vec())
 }
 
 /// The fields of a request and one more, which replaces its namesake.

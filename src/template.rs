@@ -4,91 +4,29 @@
 
 use std::borrow::Cow;
 
-use crate::claims::{CLAIMS, ClaimName, Claims, Time};
-use crate::content::Content;
+use crate::claims::{ClaimName, Claims, Time};
 use crate::error::{Code, Error, Result};
-use crate::json::Form;
-use crate::mac::{Hash, Signature, Sink};
-use crate::request::{Component, FieldName, Request};
+use crate::json::{Form, Selection};
+use crate::mac::{Hash, Signature};
+use crate::part::{Hole, Source, unknown};
+use crate::request::Request;
+use crate::signature_base::{Filling, SignatureBase, find};
 use crate::transform::{Transform, transformed};
 
 /// A parsed template.
 #[derive(Debug)]
 pub struct Template {
     parts: Vec<Part>,
+    /// The members of the body among them.
+    selection: Option<Selection>,
+    /// The canonical form of the body, or of these members.
+    form: Option<Form>,
 }
 
 #[derive(Debug)]
 enum Part {
     Literal(Vec<u8>),
     Hole(Hole),
-}
-
-/// What stands between braces.
-#[derive(Debug)]
-pub struct Hole {
-    /// Where the value comes from.
-    pub source: Source,
-    transforms: Vec<Transform>,
-}
-
-/// Where a value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// What the message says of itself.
-    Claim(ClaimName),
-    /// RFC 9421, 2.2.
-    Component(Component),
-    /// A header field; absent is a refusal, or writes nothing where it is optional.
-    Field {
-        /// Its name.
-        name: FieldName,
-        /// `header:x?`
-        optional: bool,
-    },
-    /// The body as received.
-    Body,
-    /// The signature itself, in a field.
-    Signature,
-}
-
-/// A signature base, rendered but for the body, whose place it keeps.
-#[derive(Default)]
-pub struct SignatureBase {
-    octets: Vec<u8>,
-    bodies: Vec<BodyPlace>,
-}
-
-struct BodyPlace {
-    at: usize,
-    transforms: Vec<Transform>,
-    /// The literal that follows: the body must not be able to contain its own end.
-    end: Vec<u8>,
-}
-
-impl SignatureBase {
-    /// A base without a body.
-    #[must_use]
-    pub fn of(octets: Vec<u8>) -> Self {
-        Self { octets, bodies: Vec::new() }
-    }
-
-    /// Writes the base, with the body where it belongs.
-    pub fn write(&self, body: Content<'_>, sink: &mut impl Sink) {
-        let mut from = 0;
-        for place in &self.bodies {
-            sink.put(&self.octets[from..place.at]);
-            body.write(&place.transforms, sink);
-            from = place.at;
-        }
-        sink.put(&self.octets[from..]);
-    }
-
-    /// Refuses a body that would end its part early.
-    pub fn check_framing(&self, body: Content<'_>) -> Result<()> {
-        let ended = self.bodies.iter().filter(|place| !place.end.is_empty());
-        ended.into_iter().try_for_each(|place| framed(&transformed(body.octets(), &place.transforms), &place.end))
-    }
 }
 
 impl Template {
@@ -100,19 +38,8 @@ impl Template {
                 return Err(Error::configuration(format!("parts side by side cannot be told apart in {text:?}")));
             }
         }
-        for hole in template.holes() {
-            let encodings = hole.transforms.iter().filter(|transform| transform.is_encoding()).count();
-            let fits = match hole.source {
-                Source::Signature => encodings == 1 && hole.transforms.len() == 1,
-                Source::Claim(ClaimName::Created | ClaimName::Expires) => {
-                    hole.transforms.is_empty() || hole.transforms == [Transform::Milliseconds]
-                }
-                Source::Claim(_) => hole.transforms.is_empty(),
-                _ => false,
-            };
-            if !fits {
-                return Err(Error::configuration(format!("this part cannot stand in a field: {text:?}")));
-            }
+        if !template.holes().all(Hole::fits_a_field) {
+            return Err(Error::configuration(format!("this part cannot stand in a field: {text:?}")));
         }
         if template.holes().next().is_none() {
             return Err(Error::configuration(format!("a field without a part: {text:?}")));
@@ -122,29 +49,26 @@ impl Template {
 
     /// The signature base: everything but the signature.
     pub fn parse_base(text: &str) -> Result<Self> {
-        let template = Self::parse(text)?;
-        for hole in template.holes() {
-            let mut fits = hole.source != Source::Signature;
-            for (nth, transform) in hole.transforms.iter().enumerate() {
-                fits &= match transform {
-                    Transform::Milliseconds => false,
-                    Transform::Sorted => hole.source == Source::Component(Component::Query) && nth == 0,
-                    Transform::Canonical => hole.source == Source::Component(Component::Path) && nth == 0,
-                    Transform::Json(_) => hole.source == Source::Body && nth == 0,
-                    _ => true,
-                };
-            }
-            if !fits {
-                return Err(Error::configuration(format!("this part cannot stand in a base: {text:?}")));
-            }
+        let mut template = Self::parse(text)?;
+        if !template.holes().all(Hole::fits_a_base) {
+            return Err(Error::configuration(format!("this part cannot stand in a base: {text:?}")));
         }
-        let mut forms = template.body_forms();
-        if let Some(first) = forms.next()
-            && forms.any(|form| form != first)
-        {
+        let mut forms: Vec<Option<Form>> = template.body_forms().collect();
+        let (chosen, members): (Vec<_>, Vec<_>) = template.holes().filter_map(Hole::member).unzip();
+        if !forms.is_empty() && !chosen.is_empty() {
+            return Err(Error::configuration("members of the body beside all of it"));
+        }
+        forms.extend(members.into_iter().flatten().map(Some));
+        forms.dedup();
+        if forms.len() > 1 {
             return Err(Error::configuration("the body in two forms: the application can be handed only one"));
         }
-        drop(forms);
+        template.form = forms.first().copied().flatten();
+        if !chosen.is_empty() {
+            let form = template.form.unwrap_or_default();
+            template.form = Some(form);
+            template.selection = Some(Selection::new(chosen, form)?);
+        }
         Ok(template)
     }
 
@@ -166,7 +90,7 @@ impl Template {
                 index += end;
             }
         }
-        Ok(Self { parts })
+        Ok(Self { parts, selection: None, form: None })
     }
 
     /// The parts that vary.
@@ -180,11 +104,24 @@ impl Template {
     /// The canonical form in which the body is signed, if it is not signed as received.
     #[must_use]
     pub fn body_form(&self) -> Option<Form> {
-        self.body_forms().next().flatten()
+        self.form
+    }
+
+    /// The members of the body that are signed, where not all of it is.
+    #[must_use]
+    pub fn selection(&self) -> Option<&Selection> {
+        self.selection.as_ref()
+    }
+
+    /// Whether it is a time and nothing else.
+    #[must_use]
+    pub fn is_time(&self) -> bool {
+        let [Part::Hole(hole)] = &self.parts[..] else { return false };
+        matches!(hole.source, Source::Claim(ClaimName::Created | ClaimName::Expires))
     }
 
     fn body_forms(&self) -> impl Iterator<Item = Option<Form>> {
-        self.holes().filter(|hole| hole.source == Source::Body).map(|hole| match hole.transforms.first() {
+        self.holes().filter(|hole| matches!(hole.source, Source::Body)).map(|hole| match hole.transforms.first() {
             Some(Transform::Json(form)) => Some(*form),
             _ => None,
         })
@@ -218,7 +155,7 @@ impl Template {
     /// Whether two requests can render alike.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
-        self.holes().any(|hole| hole.transforms.iter().any(|transform| transform.is_lossy()))
+        self.holes().any(Hole::is_lossy)
     }
 
     /// Reads the claims from a field's value.
@@ -256,7 +193,7 @@ impl Template {
             match part {
                 Part::Literal(literal) => value.push_str(&String::from_utf8_lossy(literal)),
                 Part::Hole(Hole { source: Source::Claim(name), .. }) => {
-                    value.push_str(claims.text(*name).ok_or_else(|| absent(*name))?);
+                    value.push_str(claims.text(*name).ok_or_else(|| name.absent())?);
                 }
                 Part::Hole(hole) => {
                     let octets = transformed(Cow::Borrowed(signature.octets()), &hole.transforms);
@@ -267,13 +204,13 @@ impl Template {
         Ok(value)
     }
 
-    /// Renders the signature base, but for the body.
+    /// Renders the signature base, but for what the body holds: claims that are not there yet come with it.
     pub fn render(&self, request: &Request<'_>, claims: &Claims) -> Result<SignatureBase> {
         let mut base = SignatureBase::default();
         for (nth, part) in self.parts.iter().enumerate() {
             let hole = match part {
                 Part::Literal(literal) => {
-                    base.octets.extend_from_slice(literal);
+                    base.put_literal(literal);
                     continue;
                 }
                 Part::Hole(hole) => hole,
@@ -282,18 +219,27 @@ impl Template {
                 Some(Part::Literal(literal)) if !hole.is_fixed() => literal.as_slice(),
                 _ => b"",
             };
-            if hole.source == Source::Body {
+            if let Some(filling) = self.filling(&hole.source, claims) {
                 // The canonical form is made once, before the base is written.
-                let form = |transform: &&Transform| matches!(transform, Transform::Json(_));
-                let transforms = hole.transforms.iter().skip_while(form).copied().collect();
-                base.bodies.push(BodyPlace { at: base.octets.len(), transforms, end: end.to_vec() });
-                continue;
+                let form = |transform: &&Transform| matches!(transform, Transform::Json(_) | Transform::Text);
+                base.keep_place(filling, hole.transforms.iter().skip_while(form).copied().collect(), end);
+            } else {
+                base.put_value(&hole.value(request, claims)?, end)?;
             }
-            let value = hole.value(request, claims)?;
-            framed(&value, end)?;
-            base.octets.extend_from_slice(&value);
         }
         Ok(base)
+    }
+
+    fn filling(&self, source: &Source, claims: &Claims) -> Option<Filling> {
+        match source {
+            Source::Body => Some(Filling::Body),
+            Source::Member(pointer) => {
+                let chosen = self.selection.as_ref()?.chosen();
+                chosen.iter().position(|chosen| chosen.pointer == *pointer).map(Filling::Member)
+            }
+            Source::Claim(name) if claims.text(*name).is_none() => Some(Filling::Claim(*name)),
+            _ => None,
+        }
     }
 
     /// The claims to sign with; `message_id` is the nonce, which no other message has.
@@ -313,92 +259,4 @@ impl Template {
         }
         Ok(claims)
     }
-}
-
-impl Hole {
-    fn parse(text: &str, index: usize) -> Result<Self> {
-        let mut words = text.split(':');
-        let word = words.next().unwrap_or_default();
-        let source = if let Some((_, name)) = CLAIMS.iter().find(|(known, _)| *known == word) {
-            Source::Claim(*name)
-        } else if let Some(component) = Component::parse(word) {
-            Source::Component(component)
-        } else {
-            match word {
-                "body" => Source::Body,
-                "signature" => Source::Signature,
-                "header" => {
-                    let name = words.next().unwrap_or_default();
-                    let (name, optional) = name.strip_suffix('?').map_or((name, false), |name| (name, true));
-                    let name = FieldName::parse(name).map_err(|_| unknown("unknown part", index))?;
-                    Source::Field { name, optional }
-                }
-                _ => return Err(unknown("unknown part", index)),
-            }
-        };
-        let transforms = words
-            .map(|word| Transform::parse(word).ok_or_else(|| unknown("unknown transform", index)))
-            .collect::<Result<_>>()?;
-        Ok(Self { source, transforms })
-    }
-
-    fn is_fixed(&self) -> bool {
-        self.transforms.iter().any(|transform| transform.is_fixed())
-    }
-
-    fn read(&self, text: &[u8], hash: Hash, claims: &mut Claims) -> Result<()> {
-        if let Source::Claim(name) = self.source {
-            return claims.take(name, text, self.transforms.contains(&Transform::Milliseconds));
-        }
-        let mut octets = [0; 96];
-        let decoded = self.transforms.first().and_then(|encoding| encoding.decode(text, &mut octets));
-        claims.take_signature(decoded, hash)
-    }
-
-    fn value<'a>(&self, request: &Request<'a>, claims: &'a Claims) -> Result<Cow<'a, [u8]>> {
-        let value = match &self.source {
-            Source::Claim(name) => Cow::Borrowed(claims.text(*name).ok_or_else(|| absent(*name))?.as_bytes()),
-            Source::Component(Component::Path) if self.transforms.first() == Some(&Transform::Canonical) => {
-                Cow::Owned(request.target.canonical_path()?)
-            }
-            Source::Component(component) => component.value(request)?,
-            Source::Field { name, optional } => match (request.fields.get(name)?, optional) {
-                // Absent writes nothing, so present and empty must not be taken.
-                (Some(value), optional) if !(value.is_empty() && *optional) => Cow::Owned(value.into_owned()),
-                (None, true) => Cow::Borrowed(&b""[..]),
-                _ => return Err(Error::new(Code::NotCovered, format!("the covered field {} is absent", name.lower()))),
-            },
-            Source::Body | Source::Signature => unreachable!("neither is rendered as a value"),
-        };
-        Ok(transformed(value, &self.transforms))
-    }
-}
-
-/// Where a part is ended by a literal, the first occurrence of it must be that end: otherwise the same octets could be
-/// cut into other parts.
-fn framed(value: &[u8], end: &[u8]) -> Result<()> {
-    if end.is_empty() {
-        return Ok(());
-    }
-    let holds = match end {
-        [octet] => !value.contains(octet),
-        _ => find(&[value, end].concat(), end) == Some(value.len()),
-    };
-    if holds {
-        return Ok(());
-    }
-    Err(Error::malformed("a part holds the text that ends it"))
-}
-
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len().max(1)).position(|window| window == wanted)
-}
-
-fn absent(name: ClaimName) -> Error {
-    let name = CLAIMS.iter().find(|(_, claim)| *claim == name).map_or("", |(known, _)| known);
-    Error::new(Code::SignatureMissing, format!("no {name}"))
-}
-
-fn unknown(what: &'static str, index: usize) -> Error {
-    Error::at(Code::Configuration, what, index)
 }

@@ -29,11 +29,13 @@ pub enum Transform {
     Lower,
     /// The canonical path.
     Canonical,
-    /// The canonical JSON of a body.
+    /// The canonical JSON of a body, or of a member of it.
     Json(Form),
+    /// The characters of a member that is a string.
+    Text,
 }
 
-const TRANSFORMS: [(&str, Transform); 12] = [
+const TRANSFORMS: [(&str, Transform); 13] = [
     ("hex", Transform::Hex),
     ("base64", Transform::Base64),
     ("base64url", Transform::Base64Url),
@@ -46,6 +48,7 @@ const TRANSFORMS: [(&str, Transform); 12] = [
     ("jcs", Transform::Json(Form::Jcs)),
     ("pyjson", Transform::Json(Form::Pyjson)),
     ("pyjson-utf8", Transform::Json(Form::PyjsonUtf8)),
+    ("text", Transform::Text),
 ];
 
 impl Transform {
@@ -96,7 +99,7 @@ pub fn transformed<'a>(value: Cow<'a, [u8]>, transforms: &[Transform]) -> Cow<'a
         Transform::Sha512 => Cow::Owned(Sha512::digest(&value).to_vec()),
         Transform::Lower => Cow::Owned(value.to_ascii_lowercase()),
         Transform::Sorted => Cow::Owned(sorted_query(&value)),
-        // A time keeps the text it was received in; the path and the body are canonical from the start.
-        Transform::Milliseconds | Transform::Canonical | Transform::Json(_) => value,
+        // A time keeps the text it was received in; the path, the body and its members are made so from the start.
+        Transform::Milliseconds | Transform::Canonical | Transform::Json(_) | Transform::Text => value,
     })
 }

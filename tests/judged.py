@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -97,6 +97,68 @@ JUDGED = {
         schemes.RFC9421, _WITH_QUERY, _rfc9421, partial(reference.verify_rfc9421, origin=ORIGIN), timed=True, named=True
     ),
 }
+
+
+@dataclass(frozen=True)
+class Partial:
+    """A scheme over what the route matched, or over members of the body. `judge` gives what may be handed on, too."""
+
+    base: str
+    scheme: Scheme
+    message: Message
+    sign: Callable[[Message, bytes], Message]
+    judge: Callable[[Message, Ring], tuple[Proof, bytes]]
+
+    def signed(self, message: Message | None = None, key: bytes = KEY) -> Message:
+        """Signed by the judge."""
+        return self.sign(message or self.message, key)
+
+    def verifier(self, **settings: Any) -> Verifier:
+        return Verifier(self.scheme, **{"keys": KEY, "origin": ORIGIN, **settings})
+
+
+def _scoped(template: str, message: Message) -> Partial:
+    return Partial(
+        template,
+        schemes.scoped(template),
+        message,
+        lambda m, k: m.plus(reference.sign_scoped(m, k, template)),
+        lambda m, r: reference.verify_scoped(m, r, template),
+    )
+
+
+def _envelope(form: str, data: str = "data", hmac: str = "hmac") -> Partial:
+    body = b'{"more": [1], "d/t~": 1.50, "data": {"b": 1.0, "a": "\\u00e9"}}'
+    return Partial(
+        f"{{json:/{escaped(data)}:{form}}}",
+        schemes.envelope(f"/{escaped(data)}", f"/{escaped(hmac)}", form=form),
+        Message("POST", "/orders", _POST.headers, body),
+        lambda m, k: reference.sign_envelope(m, k, data=data, hmac=hmac, form=form),
+        lambda m, r: reference.verify_envelope(m, r, data=data, hmac=hmac, form=form),
+    )
+
+
+def escaped(name: str) -> str:
+    """RFC 6901, 3."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+_ACTION = Message("POST", "/act", _POST.headers, b'{"note": 1, "resourceId": "doc-1", "action": "del\\u00e9te"}')
+PARTIAL = {
+    "scoped": _scoped(
+        "download:resource:{param:id}", Message("GET", "/files/doc-1", [("Host", HOST)], params={"id": "doc-1"})
+    ),
+    "scoped-members": _scoped("action:{json:/action}:resource:{json:/resourceId}", _ACTION),
+    "scoped-texts": _scoped("action:{json:/action:text}:resource:{json:/resourceId:text}", _ACTION),
+    "scoped-both": _scoped(
+        "{param:id}\n{json:/action:pyjson}\n{json:/resourceId:text}",
+        Message("PUT", "/files/a:b", _POST.headers, _ACTION.body, {"id": "a:b"}),
+    ),
+    "envelope": _envelope("jcs"),
+    "envelope-pyjson": _envelope("pyjson"),
+    "envelope-pyjson-utf8": _envelope("pyjson-utf8", "d/t~", "sig nature"),
+}
+
 TIMED = {name: judged for name, judged in JUDGED.items() if judged.timed}
 RFC9421 = JUDGED["rfc9421"]
 SLACK = JUDGED["slack"]
@@ -117,13 +179,14 @@ TARGETS = [
 ]
 
 each_scheme = pytest.mark.parametrize("judged", JUDGED.values(), ids=JUDGED)
+each_partial = pytest.mark.parametrize("partial", PARTIAL.values(), ids=PARTIAL)
 each_timed = pytest.mark.parametrize("judged", TIMED.values(), ids=TIMED)
 
 Verify = Callable[..., Verified]
 
 
-def _averify(verifier: Verifier, *arguments: Any) -> Verified:
-    return asyncio.run(verifier.averify(*arguments))
+def _averify(verifier: Verifier, *arguments: Any, **named: Any) -> Verified:
+    return asyncio.run(verifier.averify(*arguments, **named))
 
 
 each_driver = pytest.mark.parametrize("verify", [Verifier.verify, _averify], ids=["verify", "averify"])
@@ -131,15 +194,15 @@ each_driver = pytest.mark.parametrize("verify", [Verifier.verify, _averify], ids
 
 def bodiless(message: Message) -> Request:
     """A request whose body is still to be read."""
-    return Request(message.method, message.target, list(message.headers), origin=None)
+    return Request(message.method, message.target, list(message.headers), params=message.params)
 
 
 def as_request(message: Message) -> Request:
-    return Request(message.method, message.target, list(message.headers), message.body)
+    return Request(message.method, message.target, list(message.headers), message.body, params=message.params)
 
 
 def as_message(request: Request) -> Message:
-    return Message(request.method, request.target, request.headers, request.body or b"")
+    return Message(request.method, request.target, request.headers, request.body or b"", request.params or {})
 
 
 def verdict(verifier: Verifier, request: Request, body: bytes = b"") -> Verified | Rejected:
@@ -153,7 +216,7 @@ def verdict(verifier: Verifier, request: Request, body: bytes = b"") -> Verified
 def with_field(message: Message, name: str, value: str | None) -> Message:
     """`message` with one field replaced, or removed where `value` is None."""
     kept = [(n, v) for n, v in message.headers if n.lower() != name.lower()]
-    return Message(message.method, message.target, [*kept, *([] if value is None else [(name, value)])], message.body)
+    return replace(message, headers=[*kept, *([] if value is None else [(name, value)])])
 
 
 def field_of(message: Message, name: str) -> str:

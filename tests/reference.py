@@ -13,7 +13,7 @@ import json
 import re
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Pairs = Sequence[tuple[str, str]]
 Ring = Mapping[str | None, Sequence[bytes]]
@@ -28,10 +28,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Message:
+    """`params`: what a route would match in the path, decoded once."""
+
     method: str
     target: str
     headers: Pairs = ()
     body: bytes = b""
+    params: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -42,7 +45,7 @@ class Message:
         return self.target.partition("?")[2]
 
     def plus(self, added: Pairs) -> Message:
-        return Message(self.method, self.target, (*self.headers, *added), self.body)
+        return replace(self, headers=(*self.headers, *added))
 
     def one(self, name: str) -> str | None:
         """The one value of a covered field, without outer blanks; None where absent (RFC 9110, 5.5)."""
@@ -392,18 +395,22 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f":
 def canonical_json(text: bytes | str, *, round_integers: bool = False) -> bytes:
     """RFC 8785. An integer whose digits the ECMAScript form of its double does not give back is refused, or rounded."""
 
-    def integer(token: str) -> float:
-        number = finite(token)
-        if not round_integers and token not in {"-0", es6_number(number)}:
-            raise Refused("an integer that a double does not hold")
-        return number
+    return _canonical(read_json(text, finite if round_integers else exact)).encode()
 
-    return _canonical(read_json(text, integer)).encode()
+
+def exact(token: str) -> float:
+    number = finite(token)
+    if token not in {"-0", es6_number(number)}:
+        raise Refused("an integer that a double does not hold")
+    return number
 
 
 def python_json(text: bytes | str, *, ensure_ascii: bool = True) -> bytes:
     """`json.dumps` with sorted names and without blanks, of what RFC 8785 would take too, but for large integers."""
-    value = read_json(text, int)
+    return dumped(read_json(text, int), ensure_ascii)
+
+
+def dumped(value: Json, ensure_ascii: bool) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=ensure_ascii).encode()
 
 
@@ -489,6 +496,117 @@ def es6_number(number: float) -> str:
     if -6 < n <= 0:
         return "0." + "0" * -n + digits
     return digits[0] + ("." + digits[1:] if k > 1 else "") + f"e{n - 1:+d}"
+
+
+# --- parts of a message: what the route matched, and members of the body ----------------------------------------------
+
+#: How each form reads integers, and how it writes a value.
+FORMS: Mapping[str, tuple[Callable[[str], float], Callable[[Json], bytes]]] = {
+    "jcs": (exact, lambda value: _canonical(value).encode()),
+    "pyjson": (int, lambda value: dumped(value, True)),
+    "pyjson-utf8": (int, lambda value: dumped(value, False)),
+}
+_HOLE = re.compile(r"\{(param|json):([^{}:]*)(?::([a-z0-9-]+))?\}")
+
+
+def member(document: Json, pointer: str) -> Json:
+    """RFC 6901, 4, in objects only."""
+    for token in pointer.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        if not isinstance(document, dict) or name not in document:
+            raise Refused(f"no member {pointer}")
+        document = document[name]
+    return document
+
+
+def only(document: Json, pointers: Sequence[str]) -> Json:
+    """The document without all that no pointer leads to."""
+    kept: dict[str, Json] = {}
+    for pointer in pointers:
+        inner = kept
+        *outer, last = [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+        for name in outer:
+            further = inner.setdefault(name, {})
+            assert isinstance(further, dict)
+            inner = further
+        inner[last] = member(document, pointer)
+    return kept
+
+
+def json_document(message: Message, form: str) -> Json:
+    """RFC 8259, 11: a JSON text says that it is one, and knows no charset but the one it has."""
+    kind = (message.one("content-type") or "").lower()
+    if not re.fullmatch(r'application/([^\s;/]+\+)?json([ \t]*;[ \t]*(charset=(utf-8|"utf-8"))?)?', kind):
+        raise Refused("not the type of JSON")
+    if message.one("content-encoding") is not None:
+        raise Refused("an encoding that another reader would undo")
+    return read_json(message.body, FORMS[form][0])
+
+
+def scoped_base(message: Message, template: str) -> tuple[bytes, bytes]:
+    """The signature base, and the body that the application may read."""
+    pieces = re.split(r"(\{[^{}]*\})", template)
+    holes = [_HOLE.fullmatch(piece) for piece in pieces[1::2]]
+    members = [(hole[2], hole[3] or "jcs") for hole in holes if hole is not None and hole[1] == "json"]
+    (form,) = {form for _, form in members if form != "text"} or {"jcs"}
+    document = json_document(message, form) if members else None
+    base = pieces[0].encode()
+    for hole, literal in zip(holes, pieces[2::2], strict=True):
+        assert hole is not None
+        if hole[1] == "param":
+            if hole[2] not in message.params or re.search("[\ufffd\ud800-\udfff]", message.params[hole[2]]):
+                raise Refused("no such parameter, or one that was not UTF-8")
+            value = message.params[hole[2]].encode()
+        else:
+            found = member(document, hole[2])
+            if hole[3] == "text" and not isinstance(found, str):
+                raise Refused("no string")
+            value = found.encode() if hole[3] == "text" and isinstance(found, str) else FORMS[form][1](found)
+        if literal and (value + literal.encode()).find(literal.encode()) != len(value):
+            raise Refused("a value that holds the text that ends it")
+        base += value + literal.encode()
+    if not members and message.body:
+        raise Refused("a body that nothing covers")
+    return base, FORMS[form][1](only(document, [pointer for pointer, _ in members])) if members else b""
+
+
+def sign_scoped(message: Message, key: bytes, template: str = "download:resource:{param:id}") -> Pairs:
+    return [("X-Hmac-Signature", mac(key, scoped_base(message, template)[0]).hex())]
+
+
+def verify_scoped(message: Message, ring: Ring, template: str = "download:resource:{param:id}") -> tuple[Proof, bytes]:
+    """The proof, and the body that the application may read."""
+    refuse_odd_target(message)
+    if message.query:
+        raise Refused("a query that nothing covers")
+    signature = hex_octets(need(message, "X-Hmac-Signature"))
+    base, handed = scoped_base(message, template)
+    return Proof(match(ring, signature, base)), handed
+
+
+def sign_envelope(
+    message: Message, key: bytes, *, data: str = "data", hmac: str = "hmac", form: str = "jcs"
+) -> Message:
+    """`data`, `hmac`: names of members of the body."""
+    document = json_document(message, form)
+    assert isinstance(document, dict)
+    document[hmac] = mac(key, FORMS[form][1](document[data])).hex()
+    return replace(message, body=FORMS[form][1](document))
+
+
+def verify_envelope(
+    message: Message, ring: Ring, *, data: str = "data", hmac: str = "hmac", form: str = "jcs"
+) -> tuple[Proof, bytes]:
+    refuse_odd_target(message)
+    if message.query:
+        raise Refused("a query that nothing covers")
+    document = json_document(message, form)
+    if not isinstance(document, dict) or not {data, hmac} <= set(document) or not isinstance(document[hmac], str):
+        raise Refused("no data, or no signature")
+    text = document[hmac]
+    assert isinstance(text, str)
+    write = FORMS[form][1]
+    return Proof(match(ring, hex_octets(text), write(document[data]))), write({data: document[data]})
 
 
 # --- what all share ---------------------------------------------------------------------------------------------------

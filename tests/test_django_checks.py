@@ -13,8 +13,9 @@ from django.test import override_settings
 from django.urls import include, path
 
 import django_project
-from judged import RFC9421
-from sealgate.django import SignatureMiddleware, exempt
+from judged import KEY, OTHER_KEY, RFC9421
+from sealgate import Verifier, schemes
+from sealgate.django import SignatureMiddleware, exempt, require
 
 OURS = "sealgate.django.SignatureMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
@@ -133,6 +134,20 @@ def test_what_may_rewrite_the_request_after_the_last_look_is_named() -> None:
     assert ["sealgate.W005"] == found(MIDDLEWARE=[SECURITY, OURS, csrf, overrides], deploy=True)
     assert [] == found(MIDDLEWARE=[SECURITY, overrides, OURS, csrf], deploy=True)
     assert [] == found(MIDDLEWARE=[SECURITY, OURS, overrides])
+
+
+@pytest.mark.parametrize(("size", "ids"), [(16, ["sealgate.W006"]), (31, ["sealgate.W006"]), (32, [])])
+def test_short_keys_are_named(size: int, ids: list[str]) -> None:
+    assert ids == found(SEALGATE={"VERIFIER": RFC9421.verifier(keys={"acme": b"k" * size})}, deploy=True)
+
+
+def test_one_key_for_two_verifiers_is_named() -> None:
+    """Keys serve one purpose; also where only a rule names the second verifier."""
+    same, other = (Verifier(schemes.GITHUB, keys=key) for key in (KEY, OTHER_KEY))
+    for verifier, ids in ((same, ["sealgate.W007"]), (other, [])):
+        urls = type("Urls", (), {"urlpatterns": [path("hook", require(verifier)(view))]})
+        assert ids == found(ROOT_URLCONF=urls, deploy=True)
+        assert [] == found(ROOT_URLCONF=urls)
 
 
 def test_a_finding_says_which_route_and_why() -> None:

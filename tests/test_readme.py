@@ -9,8 +9,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
+import httpx2
 import pytest
 
 from sealgate import Request, Signer, Verifier, schemes
@@ -41,7 +44,8 @@ def verifiers() -> dict[str, Any]:
 
 
 def test_there_is_an_example_for_each_framework() -> None:
-    assert set(BLOCKS) == {"core", "canonical", "django", "django-views", "flask", "fastapi"}
+    frameworks = {"django", "django-views", "django-rest-framework", "flask", "fastapi"}
+    assert set(BLOCKS) == {"core", "canonical", "envelope", "clients", "testing", *frameworks}
 
 
 def test_the_core_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,6 +60,43 @@ def test_the_canonical_example_runs() -> None:
     exec(compile(BLOCKS["canonical"], "README.md", "exec"), {})
     with pytest.raises(AssertionError):
         exec(compile(BLOCKS["canonical"].replace("1.0", "1.5"), "README.md", "exec"), {})
+
+
+def test_the_envelope_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_KEY", KEY)
+    exec(compile(BLOCKS["envelope"], "README.md", "exec"), {})
+    with pytest.raises(AssertionError):
+        exec(compile(BLOCKS["envelope"].replace('== {"total": 100}', '== {"total": 101}'), "README.md", "exec"), {})
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None: ...
+
+
+def test_the_clients_example_runs() -> None:
+    """On a socket: what is signed is what goes on the wire."""
+    with make_server("127.0.0.1", 0, lambda *_: [], handler_class=_Quiet) as server:
+        origin = f"http://127.0.0.1:{server.server_port}"
+        namespace = {"partners": Verifier(schemes.RFC9421, keys={"acme": KEY}, origin=origin), "__name__": __name__}
+        exec(compile(BLOCKS["flask"], "README.md", "exec"), namespace)
+        server.set_app(namespace["app"])
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            signer = Signer(schemes.RFC9421, key_id="acme", key=KEY)
+            exec(compile(BLOCKS["clients"], "README.md", "exec"), {"signer": signer, "origin": origin})
+            unsigned = httpx2.post(f"{origin}/orders", json={"id": 7})
+        finally:
+            server.shutdown()
+            thread.join()
+    assert unsigned.status_code == 401
+
+
+def test_the_testing_example_runs() -> None:
+    namespace = verifiers() | {"__name__": __name__, "signer": Signer(schemes.RFC9421, key_id="acme", key=KEY)}
+    exec(compile(BLOCKS["flask"], "README.md", "exec"), namespace)
+    exec(compile(BLOCKS["testing"], "README.md", "exec"), namespace)
+    assert namespace["app"].test_client().post("/orders", json={"id": 7}).status_code == 401
 
 
 def test_the_flask_example_runs() -> None:
@@ -148,6 +189,42 @@ def test_the_django_example_runs(tmp_path: Path) -> None:
     (tmp_path / "gate.py").write_text(_DJANGO_GATE.format(key=KEY, origin=ORIGIN))
     run = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, env=os.environ)
     assert (run.stdout.split(), run.returncode) == (["200", "401", "200", "401", "401"], 0), run.stderr
+
+
+_REST = """
+import os
+import django
+from django.conf import settings
+settings.configure(SEALGATE={{"VERIFIER": "gate.partners"}}, ROOT_URLCONF="urls", ALLOWED_HOSTS=["*"], SECRET_KEY="x" * 50,
+    REST_FRAMEWORK={{"UNAUTHENTICATED_USER": None, "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"]}})
+django.setup()
+from gate import KEY, quotes
+from sealgate import Signer, schemes
+from sealgate.testing.rest_framework import SignedClient
+
+client = SignedClient(Signer(schemes.RFC9421, key_id="acme", key=KEY), origin={origin!r})
+good, other = quotes.seal({{"total": 100}}), quotes.seal({{"total": 1}})
+answer = client.post("/orders", {{"quote": good}}, format="json")
+print(answer.status_code, answer.json())
+print(client.post("/orders", {{"quote": {{**good, "payload": other["payload"]}}}}, format="json").json())
+print(client.post("/orders", {{"quote": good}}, format="json", sign_as=None).status_code)
+"""
+
+
+def test_the_rest_framework_example_runs(tmp_path: Path) -> None:
+    views = "from gate import quotes\n" + BLOCKS["django-rest-framework"]
+    (tmp_path / "main.py").write_text(_REST.format(origin=ORIGIN))
+    (tmp_path / "urls.py").write_text(
+        f"{views}\nfrom django.urls import path\nurlpatterns = [path('orders', Orders.as_view())]\n"
+    )
+    quotes = 'from sealgate import Envelope\nquotes = Envelope("quote", keys={"shop": KEY})\n'
+    (tmp_path / "gate.py").write_text(_DJANGO_GATE.format(key=KEY, origin=ORIGIN) + quotes)
+    run = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, env=os.environ)
+    assert run.stdout.splitlines() == [
+        "200 {'by': 'acme', 'total': 100}",
+        "{'quote': ['Invalid signature.']}",
+        "401",
+    ], run.stderr
 
 
 def test_the_table_of_schemes_says_what_the_code_says() -> None:

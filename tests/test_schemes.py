@@ -84,9 +84,9 @@ def test_a_scheme_tells_the_truth_about_itself(judged: Judged) -> None:
 
 
 def test_every_preset_is_known_by_its_name() -> None:
-    # What a canonical form does to arbitrary bodies has tests of its own.
+    # What canonical forms do to arbitrary bodies, and schemes over parts of a message, have tests of their own.
     canonical = {name for name in schemes.by_name() if name.startswith("canonical-json")}
-    assert set(JUDGED) | canonical == set(schemes.by_name())
+    assert set(JUDGED) | {"scoped", "envelope"} | canonical == set(schemes.by_name())
     assert 3 == len(canonical)
 
 

@@ -35,6 +35,13 @@ class Wire:
         self.answers: list[Answer] = []
         self.connections = 0
 
+    def forget(self) -> Wire:
+        """As if nothing had come yet."""
+        self.requests.clear()
+        self.answers.clear()
+        self.connections = 0
+        return self
+
     @property
     def only(self) -> Message:
         (message,) = self.requests
@@ -49,6 +56,7 @@ class Wire:
 def serving() -> Iterator[Wire]:
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
+        request_queue_size = 64
 
     class Handler(socketserver.StreamRequestHandler):
         disable_nagle_algorithm = True
@@ -62,7 +70,7 @@ def serving() -> Iterator[Wire]:
                 self.wfile.write(_written(answer, message.method))
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        wire = Wire("http://127.0.0.1:%d" % server.server_address[1])
+        wire = Wire(f"http://127.0.0.1:{server.server_address[1]}")
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

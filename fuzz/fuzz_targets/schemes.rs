@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use _native::claims::Claims;
-use _native::content::{Content, read_json};
+use _native::content::Content;
 use _native::error::Code;
 use _native::grammar::Grammar;
 use _native::json::Form;
@@ -33,7 +33,7 @@ struct Case {
 static ANONYMOUS: LazyLock<KeyRing> =
     LazyLock::new(|| KeyRing::new(vec![(None, vec![ACME.clone()])], Zeroizing::new(vec![0xD7; 32])).expect("a ring"));
 
-static CASES: LazyLock<[Case; 7]> = LazyLock::new(|| {
+static CASES: LazyLock<[Case; 8]> = LazyLock::new(|| {
     [
         case("{body}", &[("X-Signature", None, "{signature:hex}")], |message, _| message.body.clone(), false),
         case(
@@ -85,6 +85,19 @@ static CASES: LazyLock<[Case; 7]> = LazyLock::new(|| {
             |message, claims| [created(claims), b":", &canonical(message, Form::Pyjson)].concat(),
             false,
         ),
+        case(
+            "{json:/b}\n{json:/a~1/c:text}",
+            &[("X-Signature", None, "{signature:hex}")],
+            |message, _| {
+                let tree = Tree::read(&message.body).expect("accepted, and not JSON");
+                let Some(Tree::Text(text)) = member(&tree, "a/").and_then(|inner| member(inner, "c")) else {
+                    panic!("accepted, and no string")
+                };
+                let first = member(&tree, "b").and_then(|value| value.canonical(Form::Jcs, false));
+                lines(&[first.expect("accepted, and absent").as_bytes(), text.as_bytes()])
+            },
+            false,
+        ),
     ]
 });
 
@@ -130,6 +143,7 @@ fn round_trip(case: &Case, message: &Message) {
         target: &target,
         fields: &fields,
         origin: Some(&ORIGIN),
+        params: &[],
         body: &message.body,
     };
     let key_id = case.scheme.names_key().then_some("acme");
@@ -155,12 +169,11 @@ fn sign(case: &Case, message: &mut Message) {
         }
     }
     let Ok(target) = Target::parse(&message.target) else { return };
-    let request = Request { method: &message.method, target: &target, fields: &pairs, origin: Some(&ORIGIN) };
+    let request =
+        Request { method: &message.method, target: &target, fields: &pairs, origin: Some(&ORIGIN), params: &[] };
     let base = Template::parse_base(case.base).expect("a base");
-    let form = case.scheme.body_form().filter(|_| !message.body.is_empty());
-    let Ok(canonical) = form.map(|form| read_json(&message.body, form)).transpose() else { return };
-    let received = Content::received(&message.body);
-    let content = canonical.as_ref().map_or(received, |canonical| Content::canonical(&message.body, canonical));
+    let Ok(read) = case.scheme.read_json(&message.body) else { return };
+    let content = Content::new(&message.body, read.as_ref());
     if let Ok(rendered) = base.render(&request, &claims) {
         let mut octets = Vec::new();
         rendered.write(content, &mut octets);
@@ -175,7 +188,7 @@ fn case(
     covers_query: bool,
 ) -> Case {
     let own = fields.iter().map(|(name, separator, text)| ((*name).to_owned(), grammar(*separator, text))).collect();
-    let scheme = Scheme::template("own".into(), Hash::Sha256, base, own, None, false).expect("a scheme");
+    let scheme = Scheme::template("own".into(), Hash::Sha256, base, own, Vec::new(), None, false).expect("a scheme");
     Case { scheme, base, fields, by_hand, covers_query }
 }
 
@@ -189,6 +202,11 @@ fn grammar(separator: Option<char>, text: &str) -> Grammar {
 
 fn lines(parts: &[&[u8]]) -> Vec<u8> {
     parts.join(&b'\n')
+}
+
+fn member<'a>(tree: &'a Tree, wanted: &str) -> Option<&'a Tree> {
+    let Tree::Object(members) = tree else { return None };
+    members.iter().find(|(name, _)| name == wanted).map(|(_, value)| value)
 }
 
 /// What is signed of a body that was accepted; of none, nothing.

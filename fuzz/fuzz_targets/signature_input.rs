@@ -49,7 +49,7 @@ fn base(input: &SignatureInput) -> Option<Vec<u8>> {
     let mut fields = FieldPairs::default();
     fields.push(b"Date", b"Tue, 20 Apr 2021 02:07:55 GMT");
     let target = Target::parse(b"/foo?param=value").expect("a target");
-    let request = Request { method: b"POST", target: &target, fields: &fields, origin: Some(&ORIGIN) };
+    let request = Request { method: b"POST", target: &target, fields: &fields, origin: Some(&ORIGIN), params: &[] };
     let mut octets = Vec::new();
     input.signature_base(&request).ok()?.write(Content::received(b""), &mut octets);
     Some(octets)

@@ -64,10 +64,11 @@ fn members(field: &str, value: &[u8]) {
 fn render(base: &Template, claims: &Claims, message: &Message) {
     let Ok(target) = Target::parse(&message.target) else { return };
     let fields = message.pairs();
-    let request = Request { method: &message.method, target: &target, fields: &fields, origin: Some(&ORIGIN) };
+    let request =
+        Request { method: &message.method, target: &target, fields: &fields, origin: Some(&ORIGIN), params: &[] };
     let Ok(rendered) = base.render(&request, claims) else { return };
     let body = Content::received(&message.body);
-    let _ = rendered.check_framing(body);
+    let _ = rendered.check(body);
     let (mut once, mut twice) = (Vec::new(), Vec::new());
     rendered.write(body, &mut once);
     rendered.write(body, &mut twice);

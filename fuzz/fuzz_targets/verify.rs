@@ -121,7 +121,8 @@ fn proposed_base(message: &Message) -> Result<Vec<u8>> {
     let field = |name| Ok::<_, _native::error::Error>(fields.get(&FieldName::parse(name)?)?.unwrap_or_default());
     let (input, _) = SignatureInput::read(&field("signature-input")?, &field("signature")?, &POLICY)?;
     let target = Target::parse(&message.target)?;
-    let request = Request { method: &message.method, target: &target, fields: &fields, origin: Some(&ORIGIN) };
+    let request =
+        Request { method: &message.method, target: &target, fields: &fields, origin: Some(&ORIGIN), params: &[] };
     let mut octets = Vec::new();
     input.signature_base(&request)?.write(Content::received(b""), &mut octets);
     Ok(octets)

@@ -8,8 +8,9 @@ use _native::content::Content;
 use _native::error::Error;
 use _native::mac::{Hash, Key, KeyRing, Signature, Signer};
 use _native::request::FieldPairs;
-use _native::scheme::{Claim, Scheme, Terms};
+use _native::scheme::Scheme;
 use _native::target::{Origin, Target};
+use _native::verify::{Claim, Received, Terms};
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use zeroize::Zeroizing;
 
@@ -119,14 +120,13 @@ pub fn verdict(scheme: &Scheme, message: &Message, ring: &KeyRing) -> Result<Acc
     let fields = message.pairs();
     let target = Target::parse(&message.target);
     let now = message.now.saturating_mul(1000);
-    let terms = Terms { now, max_age: MAX_AGE, body_limit: 1 << 16 };
+    let terms = Terms { now, max_age: MAX_AGE, body_limit: 1 << 16, uncovered_query: false, uncovered_body: false };
     let origins = std::slice::from_ref(&*ORIGIN);
-    let claim = scheme.claim(&message.method, target.as_ref().map_err(Clone::clone), &fields, origins, None, terms)?;
-    let canonical = scheme.read_body(&claim, &message.body)?;
-    let content = match &canonical {
-        Some(canonical) => Content::canonical(&message.body, canonical),
-        None => Content::received(&message.body),
-    };
+    let target = target.as_ref().map_err(Clone::clone);
+    let received = Received { method: &message.method, target, fields: &fields, origin: None, params: &[] };
+    let claim = scheme.claim(received, origins, terms)?;
+    let read = scheme.read_body(&claim, &message.body)?;
+    let content = Content::new(&message.body, read.as_ref());
     let signer = scheme.authenticate(&claim, ring, content)?;
     let replay = scheme.replay_key(&claim, ring.key_id(signer), content);
     scheme.conclude(&claim, &message.body, now)?;

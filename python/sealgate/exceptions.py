@@ -46,7 +46,7 @@ class CanonicalizationError(SealgateError, ValueError):
 
 
 class Unavailable(SealgateError):
-    """A key source or a replay store did not answer, so nothing can be accepted: answer 503."""
+    """A key source or a replay store did not answer, so nothing can be accepted: answer 503. `key_id` as `Rejected`."""
 
     code: ClassVar[str] = "unavailable"
     status: ClassVar[int] = 503
@@ -56,6 +56,7 @@ class Unavailable(SealgateError):
 class Rejected(SealgateError):
     """The request is refused. `code` is for logs and metrics, `status` a hint for the answer.
 
+    `key_id`: for logs, the key id that the message claims, which nobody has proven; at most 256 printable characters.
     Do not show `code` to the caller: a refusal that explains itself is an oracle.
     """
 

@@ -10,7 +10,18 @@ from collections.abc import Mapping
 from sealgate._native import Members, Scheme
 from sealgate.exceptions import ConfigurationError
 
-__all__ = ["GITHUB", "RFC9421", "SLACK", "STRIPE", "body", "by_name", "canonical_json", "canonical_request"]
+__all__ = [
+    "GITHUB",
+    "RFC9421",
+    "SLACK",
+    "STRIPE",
+    "body",
+    "by_name",
+    "canonical_json",
+    "canonical_request",
+    "envelope",
+    "scoped",
+]
 
 _JSON_FORMS = ("jcs", "pyjson", "pyjson-utf8")
 
@@ -65,6 +76,41 @@ def canonical_request(header: str = "X-Signature", *, hash: str = "sha256") -> S
     )
 
 
+def scoped(
+    template: str = "download:resource:{param:id}", header: str = "X-Hmac-Signature", *, hash: str = "sha256"
+) -> Scheme:
+    """Lower-case hex HMAC of an action and its resource in `header`.
+
+    `template`: such as the default, or `action:{json:/action}:resource:{json:/resourceId}`; `{json:/action:text}` is a
+    string without its quotes. `{param:id}` is what the route matched, `{json:/action}` a member of the body, whose
+    other members are not handed to the application. It covers what the template has and nothing else, and accepts just
+    the weaknesses that follow: the signature works on each route with such a template, for ever. Prefer `RFC9421`.
+    """
+    return Scheme("scoped", base=template, fields={header: "{signature:hex}"}, hash=hash, accept_weaknesses=None)
+
+
+def envelope(data: str = "/data", signature: str = "/hmac", *, form: str = "jcs", hash: str = "sha256") -> Scheme:
+    """Lower-case hex HMAC of a member of the JSON body in another one: `{"data": ..., "hmac": "..."}`.
+
+    `data`, `signature`: JSON pointers (RFC 6901). `form`: as of `canonical_json`. The application is handed the
+    canonical `{"data": ...}` and nothing beside it. As `body`, it covers nothing but that. Prefer `RFC9421`.
+    """
+    if form not in _JSON_FORMS:
+        raise ConfigurationError(f"form: expected one of {', '.join(_JSON_FORMS)}")
+    if set(":{}") & set(data):
+        raise ConfigurationError("data: a pointer in a template has no colon and no brace")
+    return Scheme(
+        "envelope" if form == "jcs" else f"envelope-{form}",
+        base=f"{{json:{data}:{form}}}",
+        json={signature: "{signature:hex}"},
+        hash=hash,
+        accept_weaknesses={
+            *("no-time", "method-not-covered", "target-not-covered", "query-not-covered", "audience"),
+            "lossy-transform",
+        },
+    )
+
+
 def _provider(name: str, *, base: str, fields: Mapping[str, str | Members], max_age: int | None = None) -> Scheme:
     """A scheme that another party fixed: what it lacks is a fact, not a choice, so it is not asked to be accepted."""
     return Scheme(name, base=base, fields=fields, max_age=max_age, accept_weaknesses=None)
@@ -93,4 +139,4 @@ def by_name() -> dict[str, Scheme]:
     """Every preset, and every constructor with its default field, by the scheme's own name."""
     presets = [value for value in globals().values() if isinstance(value, Scheme)]
     forms = [canonical_json(form=form) for form in _JSON_FORMS]
-    return {scheme.name: scheme for scheme in (*presets, body(), *forms, canonical_request())}
+    return {scheme.name: scheme for scheme in (*presets, body(), *forms, canonical_request(), scoped(), envelope())}

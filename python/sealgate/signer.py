@@ -45,13 +45,26 @@ class Signer:
         return f"<Signer {getattr(self.scheme, 'name', None)} key_id={self.key_id!r}>"  # half-made, in a traceback
 
     def sign(self, request: Request) -> Request:
-        """The request with its signature added; fields of an earlier signature are replaced."""
-        added = self.sign_headers(request)
+        """The request with its signature added, where the scheme writes it; an earlier signature is replaced.
+
+        A scheme that writes into the body gives it in canonical form, with a Content-Length of its own where there was
+        one. Raises `ConfigurationError` for what cannot be signed.
+        """
+        added, body = self.scheme.sign_whole(request, *self._drawn())
+        if body is None:
+            body = request.body or b""
+        elif any(name == "content-length" for name, _ in request.headers):
+            added = [*added, ("content-length", str(len(body)))]
         names = {name.lower() for name, _ in added}
-        kept = [(name, value) for name, value in request.headers if name not in names]
-        return Request(request.method, request.target, [*kept, *added], request.body or b"", origin=request.origin)
+        headers = [*((name, value) for name, value in request.headers if name not in names), *added]
+        return Request(request.method, request.target, headers, body, origin=request.origin, params=request.params)
 
     def sign_headers(self, request: Request) -> list[tuple[str, str]]:
-        """The header fields to add: names and values; Host among them where it is covered and the request has none."""
-        nonce = secrets.token_urlsafe(18)
-        return self.scheme.sign(request, self._key, self.key_id, int(self._clock()), nonce)
+        """The header fields to add: names and values; Host among them where it is covered and the request has none.
+
+        Raises `ConfigurationError` for what cannot be signed, and where the scheme writes into the body.
+        """
+        return self.scheme.sign(request, *self._drawn())
+
+    def _drawn(self) -> tuple[Key, str | None, int, str]:
+        return self._key, self.key_id, int(self._clock()), secrets.token_urlsafe(18)

@@ -1,4 +1,7 @@
-"""The one order of checks, for every framework: claims, window, keys, body, signature, digest, coverage, replay."""
+"""The one order of checks, for every framework: claims, window, keys, body, signature, digest, coverage, replay.
+
+Where members of the body carry the claims, the body comes first, and then its claims, the window and the keys.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +47,7 @@ class Verifier:
     `origin`: `https://host[:port]`, or several; required where the scheme covers the authority.
     `replay`: a store, `"off"`, or omitted for memory. `max_age`: seconds, either way; the scheme's own, else 300.
     `body_limit`: bytes. `body_timeout`: seconds for the whole body. `clock`: Unix seconds.
+    `ring` has the keys, and is empty where a function gives them.
 
     Raises `ConfigurationError`, naming the setting.
     """
@@ -62,7 +66,9 @@ class Verifier:
     ) -> None:
         self.scheme = scheme
         try:
-            self._keys = key_sources.load(keys)
+            loaded = key_sources.load(keys)
+            self.ring = loaded if isinstance(loaded, KeyRing) else _NO_KEYS
+            self._source: key_sources.KeySource | None = None if isinstance(loaded, KeyRing) else loaded
         finally:
             keys = _NO_KEYS  # a traceback shows local variables: let it not find key material here
         if not isinstance(scheme, Scheme):
@@ -76,6 +82,7 @@ class Verifier:
         self._origins = None if origin is None else Origins(origin)
         self._clock = clock
         self._signs_body = scheme.signs_body
+        self._claims_in_body = scheme.claims_in_body
 
     def __repr__(self) -> str:
         return f"<Verifier {getattr(self.scheme, 'name', None)}>"  # half-made, in a traceback
@@ -86,9 +93,10 @@ class Verifier:
         """The proof, or `Rejected`, or `Unavailable`; whatever the bytes, nothing else.
 
         `read_body` is called once everything that needs no body holds; without it `request.body` is the body.
+        `uncovered`: of `query` and `body`, what is taken though it acts and the signature does not cover it.
         """
         proven: list[Verified] = []
-        steps = self._steps(request, read_body, proven)
+        steps = self._steps(request, read_body, uncovered, proven)
         for waiting in steps:
             if inspect.iscoroutine(waiting):
                 waiting.close()
@@ -100,7 +108,7 @@ class Verifier:
     ) -> Verified:
         """As `verify`, and awaits key sources, stores and bodies that are coroutines."""
         proven: list[Verified] = []
-        steps = self._steps(request, read_body, proven)
+        steps = self._steps(request, read_body, uncovered, proven)
         waiting = next(steps, None)
         try:
             while waiting is not None:
@@ -114,36 +122,48 @@ class Verifier:
             pass
         return proven[0]
 
-    def _steps(self, request: Request, read_body: ReadBody | None, proven: list[Verified]) -> _Steps:
+    def _steps(
+        self, request: Request, read_body: ReadBody | None, uncovered: frozenset[str], proven: list[Verified]
+    ) -> _Steps:
         """The order of checks. Yields what is to be awaited, for a driver; ends with the proof in `proven`."""
-        claim = self.scheme.claim(request, self._origins, self._clock(), self.max_age, self.body_limit)
-        keys = self._keys
-        if not isinstance(keys, KeyRing):
-            keys = yield from self._ask(keys, claim, request)
-        if not self._signs_body:
-            claim.authenticate(keys, None)  # before a byte of the body is read: only its digest is signed
-        body: Any
-        if read_body is None:
-            body = request.body
-        else:
-            try:
-                body = read_body(self.body_limit)
-                if _waits(body):
-                    body = yield body
-            except (Rejected, Unavailable, _NeedsAwait):
-                raise
-            except Exception as error:
-                _log.info("body unreadable: %s", type(error).__name__)
-                raise BodyUnreadable("the body could not be read") from error
-        if type(body) is not bytes:
-            raise BodyUnreadable("the body has not been read")
-        if len(body) > self.body_limit:
-            raise BodyTooLarge("the body is over the limit")
-        if self._signs_body:
-            claim.authenticate(keys, body)
-        verified = claim.conclude(body, self._clock())
-        if self.replay is not None and (remembered := claim.replay_key(body)) is not None:
-            yield from self._remember(self.replay, *remembered)
+        claim = self.scheme.claim(
+            request, self._origins, self._clock(), self.max_age, self.body_limit, uncovered or None
+        )
+        try:
+            ring = self.ring
+            if self._source is not None and not self._claims_in_body:
+                ring = yield from self._ask(self._source, claim, request)
+            if not self._signs_body:
+                claim.authenticate(ring, None)  # before a byte of the body is read: only its digest is signed
+            body: Any
+            if read_body is None:
+                body = request.body
+            else:
+                try:
+                    body = read_body(self.body_limit)
+                    if _waits(body):
+                        body = yield body
+                except (Rejected, Unavailable, _NeedsAwait):
+                    raise
+                except Exception as error:
+                    _log.info("body unreadable: %s", type(error).__name__)
+                    raise BodyUnreadable("the body could not be read") from error
+            if type(body) is not bytes:
+                raise BodyUnreadable("the body has not been read")
+            if len(body) > self.body_limit:
+                raise BodyTooLarge("the body is over the limit")
+            if self._claims_in_body:
+                claim = claim.with_body(body, self._clock())
+                if self._source is not None:
+                    ring = yield from self._ask(self._source, claim, request)
+            if self._signs_body:
+                claim.authenticate(ring, body)
+            verified = claim.conclude(body, self._clock())
+            if self.replay is not None and (remembered := claim.replay_key(body)) is not None:
+                yield from self._remember(self.replay, *remembered)
+        except (Rejected, Unavailable) as error:
+            error.key_id = error.key_id or claim.key_id
+            raise
         proven.append(verified)
 
     def _ask(self, source: key_sources.KeySource, claim: Claim, request: Request) -> Generator[Any, Any, KeyRing]:

@@ -6,12 +6,16 @@
 mod canonical;
 mod number;
 mod order;
+mod pointer;
 mod scan;
+mod selection;
 mod string;
 
 pub use canonical::Canonical;
 pub use number::{write_float, write_integer};
 pub use order::{compare, prefix};
+pub use pointer::{Document, Pointer, string_of};
+pub use selection::{Chosen, Selected, Selection};
 pub use string::{write_characters, write_string};
 
 use crate::error::{Code, Error, Result};

@@ -48,7 +48,15 @@ impl From<Error> for PyErr {
             };
             let has_index = !matches!(error.code, Code::Configuration | Code::StoreFull);
             let message = error.to_string();
-            if has_index { PyErr::from_type(class, (message, error.index)) } else { PyErr::from_type(class, message) }
+            let raised = if has_index {
+                PyErr::from_type(class, (message, error.index))
+            } else {
+                PyErr::from_type(class, message)
+            };
+            match error.key_id.map(|key_id| raised.value(py).setattr("key_id", key_id)) {
+                Some(Err(other)) => other,
+                _ => raised,
+            }
         })
     }
 }

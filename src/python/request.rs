@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PyString, PyTuple};
 
 use crate::error::{Code, Error};
-use crate::request::{FieldName, FieldPairs, Fields, field_value};
+use crate::request::{FieldName, FieldPairs, Fields, Params, field_value};
 use crate::target::{Origin, Target};
 
 /// The origins that this service answers for.
@@ -45,6 +45,7 @@ pub(super) struct Request {
     headers: Headers,
     pub(super) body: Option<Py<PyBytes>>,
     pub(super) origin: Option<Origin>,
+    params: Option<Box<Params>>,
 }
 
 enum Headers {
@@ -72,13 +73,14 @@ impl Fields for EnvironFields<'_> {
 #[pymethods]
 impl Request {
     #[new]
-    #[pyo3(signature = (method, target, headers = None, body = None, *, origin = None))]
+    #[pyo3(signature = (method, target, headers = None, body = None, *, origin = None, params = None))]
     fn new(
         method: &Bound<'_, PyString>,
         target: &Bound<'_, PyAny>,
         headers: Option<&Bound<'_, PyAny>>,
         body: Option<&Bound<'_, PyBytes>>,
         origin: Option<&Bound<'_, PyString>>,
+        params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let raw_target = octets_of(target)?.into_owned();
         let mut pairs = FieldPairs::default();
@@ -92,13 +94,18 @@ impl Request {
             headers: Headers::Pairs(pairs),
             body: Some(body.map_or_else(|| PyBytes::new(method.py(), b"").unbind(), |body| body.clone().unbind())),
             origin: origin.map(|origin| Origin::parse(&text(origin))).transpose()?,
+            params: params.map(params_of).transpose()?,
         })
     }
 
     /// A request received by a WSGI server (PEP 3333).
     #[staticmethod]
-    #[pyo3(signature = (environ, path = None))]
-    fn from_wsgi(environ: &Bound<'_, PyDict>, path: Option<&Bound<'_, PyString>>) -> PyResult<Self> {
+    #[pyo3(signature = (environ, path = None, *, params = None))]
+    fn from_wsgi(
+        environ: &Bound<'_, PyDict>,
+        path: Option<&Bound<'_, PyString>>,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
         let py = environ.py();
         let get = |name: &Bound<'_, PyString>| -> PyResult<Option<Vec<u8>>> {
             match environ.get_item(name)? {
@@ -126,12 +133,14 @@ impl Request {
             headers: Headers::Environ(environ.clone().unbind()),
             body: None,
             origin: None,
+            params: params.map(params_of).transpose()?,
         })
     }
 
     /// A request received by an ASGI server: an `http` or `websocket` scope.
     #[staticmethod]
-    fn from_asgi(scope: &Bound<'_, PyDict>) -> PyResult<Self> {
+    #[pyo3(signature = (scope, *, params = None))]
+    fn from_asgi(scope: &Bound<'_, PyDict>, params: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let py = scope.py();
         let octets = |name: &Bound<'_, PyString>| -> PyResult<Option<Vec<u8>>> {
             match scope.get_item(name)? {
@@ -163,6 +172,7 @@ impl Request {
             headers: Headers::Pairs(pairs),
             body: None,
             origin: None,
+            params: params.map(params_of).transpose()?,
         })
     }
 
@@ -221,12 +231,25 @@ impl Request {
         self.body.as_ref().map(|body| body.clone_ref(py))
     }
 
+    #[getter]
+    fn params<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let Some(params) = &self.params else { return Ok(None) };
+        let copy = PyDict::new(py);
+        params.iter().try_for_each(|(name, value)| copy.set_item(name, value))?;
+        Ok(Some(copy))
+    }
+
     fn __repr__(&self) -> String {
         format!("<Request {:?} {:?}>", self.method, self.path())
     }
 }
 
 impl Request {
+    /// What the route matched; nothing, where it was not asked.
+    pub(super) fn matched(&self) -> &Params {
+        self.params.as_deref().unwrap_or_default()
+    }
+
     pub(super) fn with_fields<T>(&self, py: Python<'_>, call: impl FnOnce(&dyn Fields) -> T) -> T {
         match &self.headers {
             Headers::Pairs(pairs) => call(pairs),
@@ -267,6 +290,18 @@ fn octets_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
         Ok(text) => Ok(latin1(text)),
         Err(_) => Err(PyTypeError::new_err("expected str or bytes")),
     }
+}
+
+/// What the route matched: text, not what a converter made of it.
+fn params_of(params: &Bound<'_, PyAny>) -> PyResult<Box<Params>> {
+    let wrong = || PyTypeError::new_err("params: expected a mapping of str to str");
+    let items = params.cast::<PyMapping>().map_err(|_| wrong())?.items()?;
+    let pair = |pair: Bound<'_, PyAny>| {
+        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
+        let (Ok(name), Ok(value)) = (name.cast::<PyString>(), value.cast::<PyString>()) else { return Err(wrong()) };
+        Ok((text(name).into_owned(), text(value).into_owned()))
+    };
+    items.iter().map(pair).collect()
 }
 
 /// Pairs of name and value. A mapping is not taken: it would lose the second of two fields, and a text of two

@@ -13,15 +13,19 @@ use super::json::bytes_of;
 use super::keys::{Key, KeyRing};
 use super::request::{Origins, Request};
 use crate::claims::Claims;
-use crate::content::Content;
+use crate::content::{Content, ReadBody};
 use crate::coverage::Aspect;
 use crate::error::{Code, Error};
 use crate::grammar::Grammar;
-use crate::json::{Canonical, Form};
+use crate::json::Form;
 use crate::mac::{self, Hash};
-use crate::scheme::{self as schemes, Terms};
+use crate::scheme as schemes;
 use crate::sign::{Signed, ToSign};
 use crate::template::Template;
+use crate::verify::{self, Received, Terms};
+
+/// Header fields to add.
+type Pairs = Vec<(String, String)>;
 
 /// A field made of members split by `separator`, in any order; unknown ones are ignored.
 #[pyclass(frozen, module = "sealgate._native")]
@@ -109,9 +113,9 @@ impl Verified {
 #[pyclass(frozen, module = "sealgate._native")]
 pub(super) struct Claim {
     scheme: Py<Scheme>,
-    read: schemes::Claim,
-    /// The body and its canonical form, where that is what is signed.
-    canonical: OnceLock<(Py<PyBytes>, Canonical)>,
+    read: verify::Claim,
+    /// The body and what was read of it, where that is what is signed.
+    body: OnceLock<(Py<PyBytes>, ReadBody)>,
     /// Whose key it was, by the ring's id, once that is proven.
     signer: OnceLock<Option<String>>,
 }
@@ -121,6 +125,16 @@ impl Claim {
     #[getter]
     fn key_id(&self) -> Option<&str> {
         self.read.key_id()
+    }
+
+    /// The claim with what the body says of itself, for a scheme that has `claims_in_body`; and its window.
+    fn with_body(slf: &Bound<'_, Self>, body: &Bound<'_, PyBytes>, now: f64) -> PyResult<Self> {
+        let (claim, octets) = (slf.get(), body.as_bytes());
+        let scheme = &claim.scheme.get().scheme;
+        let (read, members) =
+            detached(slf.py(), octets.len(), || scheme.read_claims(&claim.read, octets, milliseconds(now)))?;
+        let body = OnceLock::from((body.clone().unbind(), members));
+        Ok(Self { scheme: claim.scheme.clone_ref(slf.py()), read, body, signer: OnceLock::new() })
     }
 
     /// After `authenticate`: the replay key (32 bytes) and the Unix second from which it may be forgotten, or None.
@@ -136,9 +150,14 @@ impl Claim {
     fn authenticate(&self, py: Python<'_>, keys: &KeyRing, body: Option<&Bound<'_, PyBytes>>) -> PyResult<()> {
         let scheme = &self.scheme.get().scheme;
         let octets = body.map(PyBytesMethods::as_bytes).unwrap_or_default();
-        let canonical = detached(py, octets.len(), || scheme.read_body(&self.read, octets))?;
-        if let (Some(canonical), Some(body)) = (canonical, body) {
-            self.canonical.set((body.clone().unbind(), canonical)).map_err(|_| authenticated_once())?;
+        match (self.body.get(), body) {
+            (Some((read, _)), body) if !body.is_some_and(|body| read.is(body)) => return Err(other_body()),
+            (None, Some(body)) => {
+                if let Some(members) = detached(py, octets.len(), || scheme.read_body(&self.read, octets))? {
+                    self.body.set((body.clone().unbind(), members)).map_err(|_| authenticated_once())?;
+                }
+            }
+            _ => {}
         }
         let content = self.content(py, octets);
         let signer = detached(py, octets.len(), || scheme.authenticate(&self.read, &keys.0, content))?;
@@ -166,21 +185,20 @@ impl Claim {
 impl Claim {
     /// What is signed of `body`, the body that was authenticated.
     fn content<'a>(&'a self, py: Python<'a>, body: &'a [u8]) -> Content<'a> {
-        match self.canonical.get() {
-            Some((read, canonical)) => Content::canonical(read.as_bytes(py), canonical),
+        match self.body.get() {
+            Some((received, read)) => Content::new(received.as_bytes(py), Some(read)),
             None => Content::received(body),
         }
     }
 
-    /// The very octets that were proven: `body`, or its canonical form.
+    /// The very octets that were proven: `body`, or what was read of it.
     fn proven<'py>(&self, body: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyBytes>> {
-        let other_body = || PyRuntimeError::new_err("not the body that was authenticated");
-        match self.canonical.get() {
-            Some((read, _)) if !read.is(body) => Err(other_body()),
-            Some((_, canonical)) if !canonical.is_whole(body.as_bytes()) => {
-                bytes_of(body.py(), canonical, body.as_bytes())
-            }
-            None if self.scheme.get().scheme.body_form().is_some() && !body.as_bytes().is_empty() => Err(other_body()),
+        let (py, octets) = (body.py(), body.as_bytes());
+        match self.body.get() {
+            Some((received, _)) if !received.is(body) => Err(other_body()),
+            Some((_, ReadBody::Members(selected))) => Ok(PyBytes::new(py, selected.object())),
+            Some((_, ReadBody::Canonical(canonical))) if !canonical.is_whole(octets) => bytes_of(py, canonical, octets),
+            None if self.scheme.get().scheme.body_form().is_some() && !octets.is_empty() => Err(other_body()),
             _ => Ok(body.clone()),
         }
     }
@@ -198,31 +216,21 @@ pub(super) struct Scheme {
 impl Scheme {
     #[new]
     #[allow(clippy::needless_pass_by_value)] // what is converted from Python is owned
-    #[pyo3(signature = (name, *, base, fields, hash = "sha256", accept_weaknesses = Some(BTreeSet::new()), empty_body = false, max_age = None))]
+    #[allow(clippy::too_many_arguments)] // Python names them
+    #[pyo3(signature = (name, *, base, fields = None, json = None, hash = "sha256", accept_weaknesses = Some(BTreeSet::new()), empty_body = false, max_age = None))]
     fn new(
         name: String,
         base: &str,
-        fields: &Bound<'_, PyMapping>,
+        fields: Option<&Bound<'_, PyMapping>>,
+        json: Option<&Bound<'_, PyMapping>>,
         hash: &str,
         accept_weaknesses: Option<BTreeSet<String>>,
         empty_body: bool,
         max_age: Option<i64>,
     ) -> PyResult<Self> {
-        let mut grammars = Vec::new();
-        for pair in fields.items()?.iter() {
-            let (field, form): (String, Bound<'_, PyAny>) = pair.extract()?;
-            let grammar = if let Ok(members) = form.cast::<Members>() {
-                let members = members.get();
-                let templates =
-                    members.members.iter().map(|text| Template::parse_field(text)).collect::<Result<_, _>>()?;
-                Grammar::Members(members.separator, templates)
-            } else {
-                Grammar::Whole(Template::parse_field(&form.extract::<String>()?)?)
-            };
-            grammars.push((field, grammar));
-        }
-        let hash = Hash::parse(hash)?;
-        let scheme = schemes::Scheme::template(name, hash, base, grammars, accept_weaknesses.as_ref(), empty_body)?;
+        let (fields, members) = (grammars_of(fields)?, grammars_of(json)?);
+        let accept = accept_weaknesses.as_ref();
+        let scheme = schemes::Scheme::template(name, Hash::parse(hash)?, base, fields, members, accept, empty_body)?;
         Ok(Self { scheme, max_age: checked_age(max_age)? })
     }
 
@@ -290,11 +298,27 @@ impl Scheme {
         PyTuple::new(py, self.scheme.fields())
     }
 
+    #[getter]
+    fn members<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.scheme.members())
+    }
+
+    #[getter]
+    fn claims_in_body(&self) -> bool {
+        self.scheme.claims_in_body()
+    }
+
+    #[getter]
+    fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.scheme.params())
+    }
+
     fn weaknesses<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyFrozenSet>> {
         PyFrozenSet::new(py, self.scheme.coverage().weaknesses())
     }
 
     /// Reads what the request says of itself, and refuses what needs no key to be refused.
+    #[pyo3(signature = (request, origins, now, max_age, body_limit, uncovered = None))]
     fn claim(
         slf: &Bound<'_, Self>,
         request: &Request,
@@ -302,19 +326,30 @@ impl Scheme {
         now: f64,
         max_age: i64,
         body_limit: u64,
+        uncovered: Option<BTreeSet<String>>,
     ) -> PyResult<Claim> {
-        let terms = Terms { now: milliseconds(now), max_age, body_limit };
-        let claim = request.with_fields(slf.py(), |fields| {
-            slf.get().scheme.claim(
-                request.method.as_bytes(),
-                request.target.as_ref().map_err(Clone::clone),
+        let uncovered = uncovered.unwrap_or_default();
+        if !uncovered.iter().all(|part| part == "query" || part == "body") {
+            return Err(Error::configuration("uncovered: expected a set of query, body, or both").into());
+        }
+        let terms = Terms {
+            now: milliseconds(now),
+            max_age,
+            body_limit,
+            uncovered_query: uncovered.contains("query"),
+            uncovered_body: uncovered.contains("body"),
+        };
+        let read = request.with_fields(slf.py(), |fields| {
+            let received = Received {
+                method: request.method.as_bytes(),
+                target: request.target.as_ref().map_err(Clone::clone),
                 fields,
-                origins.map_or(&[], |origins| &origins.0),
-                request.origin.as_ref(),
-                terms,
-            )
+                origin: request.origin.as_ref(),
+                params: request.matched(),
+            };
+            slf.get().scheme.claim(received, origins.map_or(&[], |origins| &origins.0), terms)
         })?;
-        Ok(Claim { scheme: slf.clone().unbind(), read: claim, canonical: OnceLock::new(), signer: OnceLock::new() })
+        Ok(Claim { scheme: slf.clone().unbind(), read, body: OnceLock::new(), signer: OnceLock::new() })
     }
 
     /// The header fields to add.
@@ -326,8 +361,27 @@ impl Scheme {
         key_id: Option<&str>,
         created: i64,
         nonce: &str,
-    ) -> PyResult<Vec<(String, String)>> {
+    ) -> PyResult<Pairs> {
+        if self.scheme.claims_in_body() {
+            let message =
+                format!("the scheme {} writes its signature into the body: sign the whole request", self.name());
+            return Err(Error::configuration(message).into());
+        }
         Ok(self.signed(py, request, &key.0, key_id, created, nonce)?.fields)
+    }
+
+    /// The header fields to add, and the body to send where it is to be another.
+    fn sign_whole<'py>(
+        &self,
+        py: Python<'py>,
+        request: &Request,
+        key: &Key,
+        key_id: Option<&str>,
+        created: i64,
+        nonce: &str,
+    ) -> PyResult<(Pairs, Option<Bound<'py, PyBytes>>)> {
+        let signed = self.signed(py, request, &key.0, key_id, created, nonce)?;
+        Ok((signed.fields, signed.body.map(|body| PyBytes::new(py, &body))))
     }
 
     /// The octets that `sign` signs.
@@ -363,12 +417,35 @@ impl Scheme {
         let origin = request.origin.as_ref();
         let signed = request.with_fields(py, |fields| {
             let target = request.target.as_ref().map_err(Clone::clone)?;
-            let to_sign = ToSign { method: request.method.as_bytes(), target, fields, origin, body };
+            let params = request.matched();
+            let to_sign = ToSign { method: request.method.as_bytes(), target, fields, origin, params, body };
             self.scheme.sign(to_sign, key, key_id, created, nonce)
         });
         // What cannot be signed is the signer's mistake, not a peer's.
         signed.map_err(|error| PyErr::from(Error { code: Code::Configuration, ..error }))
     }
+}
+
+/// What carries claims: names of fields or pointers, each with a template or `Members`.
+fn grammars_of(carriers: Option<&Bound<'_, PyMapping>>) -> PyResult<Vec<(String, Grammar)>> {
+    let Some(carriers) = carriers else { return Ok(Vec::new()) };
+    let mut grammars = Vec::new();
+    for pair in carriers.items()?.iter() {
+        let (name, form): (String, Bound<'_, PyAny>) = pair.extract()?;
+        let grammar = if let Ok(members) = form.cast::<Members>() {
+            let members = members.get();
+            let templates = members.members.iter().map(|text| Template::parse_field(text)).collect::<Result<_, _>>()?;
+            Grammar::Members(members.separator, templates)
+        } else {
+            Grammar::Whole(Template::parse_field(&form.extract::<String>()?)?)
+        };
+        grammars.push((name, grammar));
+    }
+    Ok(grammars)
+}
+
+fn other_body() -> PyErr {
+    PyRuntimeError::new_err("not the body that was authenticated")
 }
 
 fn not_authenticated() -> PyErr {

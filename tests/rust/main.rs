@@ -3,6 +3,7 @@
 mod json;
 mod jwk;
 mod mac;
+mod members;
 mod message_signature;
 mod pipeline;
 mod replay;

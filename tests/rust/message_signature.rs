@@ -28,7 +28,7 @@ fn the_base_has_the_form_of_the_standard() {
     fields.push(b"Content-Type", b" application/json ");
     let target = Target::parse(b"/foo").expect("a target");
     let origin = Origin::parse("https://example.com").expect("an origin");
-    let request = Request { method: b"POST", target: &target, fields: &fields, origin: Some(&origin) };
+    let request = Request { method: b"POST", target: &target, fields: &fields, origin: Some(&origin), params: &[] };
     let mut base = Vec::new();
     input.signature_base(&request).expect("a base").write(Content::received(b""), &mut base);
     let expected = format!(
@@ -43,7 +43,8 @@ fn the_parameters_keep_their_order_and_take_their_one_form() {
     let input = r#"sig1=(  "@method"   "@path" );nonce="0123456789\"\\abcde" ; keyid="k";created=0007;expires=9;alg="hmac-sha256""#;
     let (input, claims) = read(&input.replace(" ;", ";"), SIGNATURE).expect("well formed");
     let target = Target::parse(b"/p?q").expect("a target");
-    let request = Request { method: b"GET", target: &target, fields: &FieldPairs::default(), origin: None };
+    let request =
+        Request { method: b"GET", target: &target, fields: &FieldPairs::default(), origin: None, params: &[] };
     let mut base = Vec::new();
     input.signature_base(&request).expect("a base").write(Content::received(b""), &mut base);
     let expected = "\"@method\": GET\n\"@path\": /p\n\"@signature-params\": (\"@method\" \"@path\")\

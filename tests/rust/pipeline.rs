@@ -4,9 +4,10 @@ use _native::content::Content;
 use _native::error::{Code, Error};
 use _native::mac::{Hash, KeyRing};
 use _native::request::FieldPairs;
-use _native::scheme::{Scheme, Terms};
+use _native::scheme::Scheme;
 use _native::sign::ToSign;
 use _native::target::{Origin, Target};
+use _native::verify::{Received, Terms};
 use proptest::prelude::*;
 
 use crate::mac::{key, ring};
@@ -44,7 +45,8 @@ fn signed(body: &[u8]) -> Message {
     let mut fields = vec![("Content-Type".to_owned(), b"application/json".to_vec())];
     let parsed = Target::parse(&target).expect("a target");
     let unsigned = pairs(&fields);
-    let to_sign = ToSign { method: b"POST", target: &parsed, fields: &unsigned, origin: Some(&origin()), body };
+    let to_sign =
+        ToSign { method: b"POST", target: &parsed, fields: &unsigned, origin: Some(&origin()), params: &[], body };
     let added = scheme().sign(to_sign, &key(KEY), Some("acme"), NOW, NONCE).expect("signed").fields;
     fields.extend(added.into_iter().map(|(name, value)| (name, value.into_bytes())));
     Message { method: b"POST".to_vec(), target, fields, body: body.to_vec() }
@@ -54,9 +56,11 @@ fn verdict(message: &Message, ring: &KeyRing, now: i64) -> Result<Vec<String>, E
     let scheme = scheme();
     let fields = pairs(&message.fields);
     let target = Target::parse(&message.target);
-    let terms = Terms { now: now * 1000, max_age: 300, body_limit: 1 << 20 };
+    let terms =
+        Terms { now: now * 1000, max_age: 300, body_limit: 1 << 20, uncovered_query: false, uncovered_body: false };
     let target = target.as_ref().map_err(Clone::clone);
-    let claim = scheme.claim(&message.method, target, &fields, &[origin()], None, terms)?;
+    let received = Received { method: &message.method, target, fields: &fields, origin: None, params: &[] };
+    let claim = scheme.claim(received, &[origin()], terms)?;
     scheme.authenticate(&claim, ring, Content::received(b""))?;
     scheme.conclude(&claim, &message.body, now * 1000)?;
     Ok(scheme.covered(&claim).into_iter().map(str::to_owned).collect())

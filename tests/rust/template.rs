@@ -124,9 +124,9 @@ fn base(template: &Template, method: &str, target: &str, fields: &[(&str, &str)]
         pairs.push(name.as_bytes(), value.as_bytes());
     }
     let target = Target::parse(target.as_bytes()).ok()?;
-    let request = Request { method: method.as_bytes(), target: &target, fields: &pairs, origin: None };
+    let request = Request { method: method.as_bytes(), target: &target, fields: &pairs, origin: None, params: &[] };
     let base = template.render(&request, &Claims::default()).ok()?;
-    base.check_framing(Content::received(body)).ok()?;
+    base.check(Content::received(body)).ok()?;
     let mut octets = Vec::new();
     base.write(Content::received(body), &mut octets);
     Some(octets)
@@ -220,7 +220,15 @@ fn weaknesses_must_be_accepted_exactly() {
             Grammar::Whole(Template::parse_field("{signature:hex}").expect("a field")),
         )];
         let accept: BTreeSet<String> = accept.iter().map(|code| (*code).to_owned()).collect();
-        _native::scheme::Scheme::template("own".into(), Hash::Sha256, "{@method} {@path}", fields, Some(&accept), false)
+        _native::scheme::Scheme::template(
+            "own".into(),
+            Hash::Sha256,
+            "{@method} {@path}",
+            fields,
+            Vec::new(),
+            Some(&accept),
+            false,
+        )
     };
     let own = ["audience", "body-not-covered", "no-time", "query-not-covered"];
     assert!(scheme(&own).is_ok());

@@ -31,6 +31,7 @@ _WITH_HEADER: dict[str, Callable[[str], Scheme]] = {
     "canonical-json": schemes.canonical_json,
     "canonical-json-pyjson": partial(schemes.canonical_json, form="pyjson"),
     "canonical-json-pyjson-utf8": partial(schemes.canonical_json, form="pyjson-utf8"),
+    "scoped": lambda header: schemes.scoped(header=header),
 }
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -73,6 +74,13 @@ def _message_options(command: _F) -> _F:
         click.option("--key-id", metavar="ID", help="The key's id; the `kid` of a JWK by default."),
         click.option("--origin", metavar="URL", help="Of the service; by default `https://` and the Host field."),
         click.option("--header", metavar="FIELD", help="Field of the signature, for schemes that leave it free."),
+        click.option(
+            "--param",
+            "params",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="What the route matches, for schemes that sign it; may be given several times.",
+        ),
         click.option(
             "--at", type=click.IntRange(0, 999_999_999_999), metavar="SECONDS", help="Unix time to take as now."
         ),
@@ -123,15 +131,22 @@ def canonicalize(file: IO[bytes], canonical_form: str, round_integers: bool, for
 def sign(file: IO[bytes], at: int | None, form: str, **options: Any) -> None:
     """Print the HTTP message in FILE (- is standard input) with its signature added, and otherwise as it was.
 
-    With --format json: the fields to add.
+    With --format json: the fields to add, and the body where the scheme writes into it.
     """
     message, setting = Message.read(file), _Setting.of(**options)
     signer = Signer(setting.scheme, key=setting.key, key_id=setting.key_id, clock=_clock(at))
-    added = signer.sign_headers(message.request(setting.origin_for(message)))
-    if form == "json":
-        click.echo(json.dumps({"scheme": setting.scheme.name, "fields": added}, indent=2))
+    request = message.request(setting.origin_for(message), setting.params)
+    body = None
+    if setting.scheme.claims_in_body:
+        signed = signer.sign(request)
+        added, body = message.added(signed), signed.body
     else:
-        click.echo(message.with_fields(added), nl=False)
+        added = signer.sign_headers(request)
+    if form == "json":
+        written = {} if body is None else {"body": body.decode()}
+        click.echo(json.dumps({"scheme": setting.scheme.name, "fields": added} | written, indent=2))
+    else:
+        click.echo(message.with_signature(added, body), nl=False)
 
 
 @cli.command()
@@ -146,7 +161,7 @@ def verify(file: IO[bytes], at: int | None, form: str, **options: Any) -> None:
     origin = setting.origin_for(message)
     verifier = Verifier(setting.scheme, keys=ring, origin=origin, replay="off", clock=_clock(at))
     try:
-        verified = verifier.verify(message.request(None))
+        verified = verifier.verify(message.request(None, setting.params))
     except Rejected as error:
         rejected = {"verdict": "rejected", "code": error.code, "reason": str(error)}
         click.echo(json.dumps(rejected, indent=2) if form == "json" else _lines(rejected))
@@ -198,10 +213,18 @@ class _Setting:
     key: Key
     key_id: str | None
     origin: str | None
+    params: dict[str, str]
 
     @classmethod
     def of(
-        cls, *, scheme_name: str, key_env: str, key_id: str | None, origin: str | None, header: str | None
+        cls,
+        *,
+        scheme_name: str,
+        key_env: str,
+        key_id: str | None,
+        origin: str | None,
+        header: str | None,
+        params: tuple[str, ...],
     ) -> _Setting:
         if header is None:
             scheme = schemes.by_name()[scheme_name]
@@ -210,7 +233,10 @@ class _Setting:
         else:
             raise ConfigurationError(f"--header: the scheme {scheme_name} fixes its own fields")
         key, kid = _key(key_env, scheme)
-        return cls(scheme, key, kid if key_id is None else key_id, origin)
+        named = dict(param.partition("=")[::2] for param in params)
+        if len(named) != len(params) or not all("=" in param for param in params):
+            raise ConfigurationError("--param: expected NAME=VALUE, each name once")
+        return cls(scheme, key, kid if key_id is None else key_id, origin, named)
 
     def origin_for(self, message: Message) -> str | None:
         """The origin given, or the one that the Host field names where the scheme cannot do without."""
@@ -249,6 +275,7 @@ def _described(scheme: Scheme) -> dict[str, Any]:
     return {
         "scheme": scheme.name,
         "fields": list(scheme.fields),
+        "members": list(scheme.members),
         "hash": scheme.hash,
         "covered": list(scheme.covered),
         "max_age": scheme.max_age,

@@ -59,15 +59,20 @@ class Message:
                 raise wrong(f"Content-Length is not {len(body)}, the number of octets after the empty line")
         return cls(name, method, target, fields, lines, line, body)
 
-    def request(self, origin: str | None) -> Request:
-        return Request(self.method, self.target, self.fields, self.body, origin=origin)
+    def request(self, origin: str | None, params: dict[str, str]) -> Request:
+        return Request(self.method, self.target, self.fields, self.body, origin=origin, params=params)
 
-    def with_fields(self, added: list[tuple[str, str]]) -> bytes:
-        """The message with these fields, in place of any of the same names."""
+    def added(self, signed: Request) -> list[tuple[str, str]]:
+        """The fields that a signed request has and the message has not."""
+        given = [(name.lower().decode(), value.decode("latin-1")) for name, value in self.fields]
+        return [field for field in signed.headers if field not in given]
+
+    def with_signature(self, added: list[tuple[str, str]], body: bytes | None) -> bytes:
+        """The message with these fields, in place of any of the same names, and this body if it is another."""
         names = {name.lower().encode() for name, _ in added}
         kept = [line for (name, _), line in zip(self.fields, self.lines[1:], strict=True) if name.lower() not in names]
         new = [f"{name}: {value}".encode("latin-1") + self.end for name, value in added]
-        return b"".join([self.lines[0], *kept, *new, self.end, self.body])
+        return b"".join([self.lines[0], *kept, *new, self.end, self.body if body is None else body])
 
 
 def _request_line(line: bytes, wrong: _Wrong) -> tuple[str, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import Any
 
 from django.conf import settings
@@ -16,10 +17,13 @@ from sealgate.django.middleware import SignatureMiddleware
 from sealgate.django.routes import endpoints, route_of, rules_of_found, rules_of_part
 from sealgate.django.settings import configured
 from sealgate.exceptions import ConfigurationError
-from sealgate.policy import Exempt
+from sealgate.policy import Exempt, Require
+from sealgate.verifier import Verifier
 
 __all__ = ["check_deployment", "check_settings"]
 
+#: Octets of SHA-256: "Less than L bytes is strongly discouraged" (RFC 2104, 3).
+_SHORT = 32
 _OURS = "sealgate.django.SignatureMiddleware"
 #: What must stand further in, and why.
 _INSIDE = {
@@ -54,7 +58,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
     """`sealgate.W001` report only, `W002` DEBUG, `W003` an exempt include, `W004` an exemption that has ended, `W005` a
-    middleware that may rewrite the request after the last look at it."""
+    middleware that may rewrite the request after the last look at it, `W006` a short key, `W007` one key for two."""
     try:
         own = configured().policy
     except ConfigurationError:
@@ -66,7 +70,7 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
     if settings.DEBUG:
         hint = "Set DEBUG to False: its error pages show settings and local variables."
         messages.append(checks.Warning("DEBUG is on", hint=hint, id="sealgate.W002"))
-    return [*messages, *_exemptions(), *_rewriters()]
+    return [*messages, *_exemptions(), *_rewriters(), *_keys(own.verifier)]
 
 
 def _is_ours(name: str) -> bool:
@@ -93,6 +97,22 @@ def _rewriters() -> Iterator[CheckMessage]:
             message = f"{name} has a process_view, which runs after SignatureMiddleware has looked for the last time"
             yield checks.Warning(message, hint=hint, id="sealgate.W005")
         ours = ours or _is_ours(name)
+
+
+def _keys(default: Verifier) -> Iterator[CheckMessage]:
+    """Of every verifier that the setting or a rule names."""
+    rules = (rule for found in endpoints(get_resolver()) for rule in rules_of_found(found, "POST"))
+    required = [verifier for rule in rules if isinstance(rule, Require) for verifier in rule.verifiers]
+    verifiers = list(dict.fromkeys([default, *required]))
+    for verifier in verifiers:
+        if verifier.ring.shortest < _SHORT:
+            message = f"{verifier!r} has a key of {verifier.ring.shortest} bytes"
+            hint = "Make a key with `sealgate keygen`: 32 random bytes (RFC 2104, 3)."
+            yield checks.Warning(message, hint=hint, id="sealgate.W006")
+    for one, other in combinations(verifiers, 2):
+        if one.ring.shares_key(other.ring):
+            message = f"{one!r} and {other!r} have a key in common: what is signed for one may be right for the other"
+            yield checks.Warning(message, hint="Give each purpose a key of its own.", id="sealgate.W007")
 
 
 def _exemptions() -> Iterator[CheckMessage]:
