@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -649,6 +649,8 @@ def admin() -> Iterator[Any]:
         },
     }
     before = connections.settings
+    with suppress(AttributeError):
+        del connections["default"]  # the one without an engine, that another test may have asked for
     connections.settings = connections.configure_settings(
         {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
     )
