@@ -338,15 +338,16 @@ def _is_preflight(policy: Policy, scope: Scope) -> bool:
 
 def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     """RFC 9110, 8.6 and RFC 9112, 6.3: one decimal number, and never beside Transfer-Encoding (request smuggling)."""
-    lengths = []
-    chunked = False
+    lengths, codings = [], []
     for name, value in headers:
         if len(name) == 14 and name.lower() == b"content-length":
             lengths.append(value.strip(b" \t"))
         elif len(name) == 17 and name.lower() == b"transfer-encoding":
-            chunked = True
+            codings.append(value.strip(b" \t").lower())
+    if codings and codings != [b"chunked"]:
+        raise BodyUnreadable("the body is left in another Transfer-Encoding", status=411)
     if not lengths:
         return None
-    if chunked or len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > 18:
+    if codings or len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > 18:
         raise BodyUnreadable("the length of the body is ambiguous")
     return int(lengths[0])

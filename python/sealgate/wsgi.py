@@ -217,7 +217,7 @@ def declared_length(environ: WSGIEnvironment, *, terminated: bool) -> int | None
         if length is not None:
             # RFC 9112, 6.3: "Such a message might indicate an attempt to perform request smuggling"
             raise BodyUnreadable("Content-Length and Transfer-Encoding together")
-        if environ["HTTP_TRANSFER_ENCODING"] != "chunked" or not terminated:
+        if environ["HTTP_TRANSFER_ENCODING"].lower() != "chunked" or not terminated:
             raise BodyUnreadable("this server cannot hand over a body in that Transfer-Encoding", status=411)
         return None
     if length is None:

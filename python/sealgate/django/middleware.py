@@ -141,7 +141,9 @@ def _refuse(error: Rejected | Unavailable, request: Gated, body: Body | None = N
     """The answer; None where the request passes all the same, with its body as it came."""
     told = configured().policy.refused(error, request.method or "", request.path, route_of(request))
     if told is not None:
-        return HttpResponse(told.body, status=told.status, headers=dict(told.headers))
+        # Not every server drops the content of an answer to HEAD; the client would take it for the next answer.
+        content = b"" if request.method == "HEAD" else told.body
+        return HttpResponse(content, status=told.status, headers=dict(told.headers))
     request.verified = None
     request.sealgate = choose(request)._replace(as_what="report-only")
     if body is not None:

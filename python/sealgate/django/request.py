@@ -71,7 +71,9 @@ def received(request: HttpRequest) -> Request:
     _check_untouched(request, scope)
     if scope is None:
         # Django writes decoded text into META["PATH_INFO"].
-        return Request.from_wsgi(request.META, request.path, params=params)
+        # Where no slash is at the start, `path` has one, and one less further on.
+        path = request.path if request.path_info.startswith("/") else request.path_info
+        return Request.from_wsgi(request.META, path, params=params)
     if isinstance(scope["query_string"], str):  # not a server's, but AsyncClient's
         scope = {**scope, "query_string": scope["query_string"].encode()}
     return Request.from_asgi(scope, params=params)
