@@ -54,7 +54,7 @@ class Auth(AuthBase):
         if hop.body != body:
             request.body = hop.body
         drop = partial(_drop, tuple(name for name, _ in hop.added), unsigned)
-        request.register_hook("response", drop)  # type: ignore[no-untyped-call]
+        request.register_hook("response", drop)
         return request
 
 
