@@ -665,7 +665,7 @@ def admin() -> Iterator[Any]:
             module.site.register(User) if not module.site.is_registered(User) else None
             yield module
     finally:
-        connections.close_all()
+        connections["default"].connection.close()  # which Django does not do for a database in memory
         del connections["default"]
         connections.settings = before
 
