@@ -96,7 +96,9 @@ class Gate:
             demand = self.policy.demand(self._rules(request) if policy.any_rules() else (), request.method)
             if demand is None:
                 return None
-            if self.policy.is_preflight(request.method, has_body(environ), field_names(environ)):
+            if self.policy.preflight and self.policy.is_preflight(
+                request.method, has_body(environ), field_names(environ)
+            ):
                 return self._app.response_class(status=204)
             body = _Body(request, demand)
             params = policy.received_params(request.view_args or {}, request.path) if demand.reads_params else None

@@ -31,11 +31,11 @@ __all__ = [
     "check_mount",
     "declared_length",
     "field_names",
+    "hand_over",
     "has_body",
     "mount_point",
+    "passed_in",
     "prove",
-    "settle",
-    "settled",
 ]
 
 _CHUNK = 64 * 1024
@@ -188,17 +188,28 @@ def prove(environ: WSGIEnvironment, demand: Require, request: Request, body: Bod
 
 def settled(environ: WSGIEnvironment, demand: Require, acts: Acts) -> Verified | None:
     """What a layer further out has proven already: proving it again would be a replay. Raises `KeyNotAllowed`."""
+    passed = passed_in(environ)
+    return None if passed is None else passed.proof(demand, acts)
+
+
+def passed_in(environ: WSGIEnvironment) -> Passed | None:
+    """What a layer of ours left there."""
     passed = environ.get(_KEY)
-    return passed.proof(demand, acts) if type(passed) is Passed else None
+    return passed if type(passed) is Passed else None
 
 
 def settle(environ: WSGIEnvironment, demand: Require, verified: Verified, acts: Acts) -> None:
     """Leaves the verdict for a layer further in, and the body for whoever reads it."""
-    environ["wsgi.input"] = BytesIO(verified.body)
-    environ["CONTENT_LENGTH"] = str(len(verified.body))
-    environ.pop("HTTP_TRANSFER_ENCODING", None)  # its framing on the wire is over
+    hand_over(environ, verified.body)
     environ["sealgate.verified"] = verified
     environ[_KEY] = Passed("proven", acts, demand, verified)
+
+
+def hand_over(environ: WSGIEnvironment, body: bytes) -> None:
+    """Puts the body where the application reads it; its framing on the wire is over."""
+    environ["wsgi.input"] = BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
 
 
 def acts_of(environ: WSGIEnvironment) -> Acts:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver
 
 from sealgate import policy
-from sealgate.django.request import Chosen, accept, acts_of, choose, proven_outside, received, route_of, uploaded
+from sealgate.django.request import Chosen, accept, acts_of, choose, proven_already, received, route_of, uploaded
 from sealgate.django.settings import configured
 from sealgate.exceptions import InvalidSignature, Rejected, SignatureMissing, Unavailable
 from sealgate.policy import Require
@@ -63,11 +63,11 @@ class SignatureMiddleware:
         try:
             demand = _admit(request)
             if demand is not None:
-                verified = proven_outside(request, demand)
+                verified = proven_already(request, demand)
                 if verified is None:
                     body = uploaded(request, demand)
                     verified = policy.verify(demand, received(request), body.read)
-                accept(request, demand, verified)
+                accept(request, verified)
         except (Rejected, Unavailable) as error:
             told = _refuse(error, request, body)
             if told is not None:
@@ -79,11 +79,11 @@ class SignatureMiddleware:
         try:
             demand = _admit(request)
             if demand is not None:
-                verified = proven_outside(request, demand)
+                verified = proven_already(request, demand)
                 if verified is None:
                     body = uploaded(request, demand)
                     verified = await policy.averify(demand, received(request), body.read)
-                accept(request, demand, verified)
+                accept(request, verified)
         except (Rejected, Unavailable) as error:
             told = _refuse(error, request, body)
             if told is not None:
@@ -116,7 +116,7 @@ def _admit(request: Gated) -> Require | None:
     if chosen.demand is None:
         return None
     own = configured().policy
-    if own.is_preflight(request.method or "", has_body(request.META), field_names(request.META)):
+    if own.preflight and own.is_preflight(request.method or "", has_body(request.META), field_names(request.META)):
         request.sealgate = chosen._replace(as_what="preflight")
         return None
     return chosen.demand

@@ -10,17 +10,13 @@ from django.core.handlers.wsgi import LimitedStream
 from django.http import HttpRequest
 from django.urls import Resolver404, get_resolver
 
-from sealgate import policy
+from sealgate import asgi, policy, wsgi
 from sealgate._native import Request, Verified
-from sealgate.asgi import acts_of as asgi_acts_of
-from sealgate.asgi import method_of as asgi_method_of
-from sealgate.asgi import passed_in
 from sealgate.django.routes import Found, find, rules_of_found
 from sealgate.django.settings import configured
 from sealgate.exceptions import BodyUnreadable, TargetAmbiguous
-from sealgate.policy import Require
-from sealgate.wsgi import Acts as OuterActs
-from sealgate.wsgi import Body, settle, settled
+from sealgate.policy import Passed, Require
+from sealgate.wsgi import Body, hand_over
 
 if TYPE_CHECKING:
 
@@ -36,8 +32,7 @@ __all__ = [
     "accept",
     "acts_of",
     "choose",
-    "outer_acts",
-    "proven_outside",
+    "proven_already",
     "received",
     "route_of",
     "uploaded",
@@ -127,16 +122,23 @@ class _Body(Body):
         self._request._stream = stream
 
 
-def proven_outside(request: HttpRequest, demand: Require) -> Verified | None:
-    """What a layer around Django, or this middleware, has proven already. Raises `KeyNotAllowed`."""
-    verified = settled(request.META, demand, outer_acts(request))
-    scope = getattr(request, "scope", None)
-    if verified is not None or scope is None:
-        return verified
-    passed = passed_in(scope)
-    if passed is None or (request.method, request.path) != (asgi_method_of(scope), scope["path"]):
+def proven_already(request: HttpRequest, demand: Require) -> Verified | None:
+    """What the middleware, or a layer around Django, has proven: another time would be a replay.
+
+    Raises `KeyNotAllowed`.
+    """
+    verified: Verified | None = getattr(request, "verified", None)
+    if verified is not None:
+        chosen: Chosen = request.sealgate  # type: ignore[attr-defined]
+        return Passed("proven", chosen.acts, chosen.demand, verified).proof(demand, acts_of(request))
+    passed = wsgi.passed_in(request.META)
+    if passed is not None:
+        return passed.proof(demand, _outer_acts(request))
+    scope: Any = getattr(request, "scope", None)
+    passed = None if scope is None else asgi.passed_in(scope)
+    if passed is None or (request.method, request.path) != (asgi.method_of(scope), scope["path"]):
         return None
-    return passed.proof(demand, asgi_acts_of(scope))
+    return passed.proof(demand, asgi.acts_of(scope))
 
 
 def choose(request: HttpRequest, view: Any = None) -> Chosen:
@@ -167,9 +169,9 @@ def acts_of(request: HttpRequest) -> Acts:
     return request.method, request.path, request.path_info, query, getattr(request, "urlconf", None)
 
 
-def accept(request: Gated, demand: Require, verified: Verified) -> None:
+def accept(request: Gated, verified: Verified) -> None:
     """Hands the view what was proven, which may be the canonical form of what came."""
-    settle(request.META, demand, verified, outer_acts(request))
+    hand_over(request.META, verified.body)
     request.verified = verified
     # Where Django keeps what it has read, for `body`, forms, files and `read()` alike.
     request._body = verified.body
@@ -178,7 +180,7 @@ def accept(request: Gated, demand: Require, verified: Verified) -> None:
     configured().policy.accepted(verified, request.method or "", request.path, route_of(request))
 
 
-def outer_acts(request: HttpRequest) -> OuterActs:
+def _outer_acts(request: HttpRequest) -> wsgi.Acts:
     """As a WSGI layer around Django has seen them: there a path is octets as Latin-1."""
     path = request.META.get("SCRIPT_NAME", "") + request.path_info
     query = request.META.get("QUERY_STRING", "")

@@ -14,7 +14,7 @@ from rest_framework.permissions import BasePermission
 
 from sealgate import policy
 from sealgate._native import Verified
-from sealgate.django.request import accept, choose, proven_outside, received, route_of, uploaded
+from sealgate.django.request import accept, choose, proven_already, received, route_of, uploaded
 from sealgate.django.settings import configured
 from sealgate.exceptions import Rejected, SignatureMissing, Unavailable
 from sealgate.policy import Require
@@ -95,14 +95,14 @@ def proven(request: Gated, verifier: Verifier | None) -> Verified | None:
     demand = chosen.demand if verifier is None else Require((verifier,))
     if demand is None:
         return None
-    request.sealgate = chosen._replace(demand=demand)
     body = uploaded(request, demand)
     try:
         check_mount(request.META, configured().script_name)
-        verified = proven_outside(request, demand)
+        verified = proven_already(request, demand)
         if verified is None:
+            request.sealgate = chosen._replace(demand=demand)
             verified = policy.verify(demand, received(request), body.read)
-            accept(request, demand, verified)
+            accept(request, verified)
     except SignatureMissing:
         return None
     except (Rejected, Unavailable) as error:
