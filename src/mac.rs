@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use hmac::{Hmac, KeyInit, Mac as _};
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Result};
 
+const NEVER: i64 = i64::MIN;
 /// RFC 2104, 3: a key shorter than the output weakens the function; 16 octets is the least we take unasked.
 const SHORTEST_KEY: usize = 16;
 
@@ -28,10 +30,30 @@ const PUBLISHED: &[&[u8]] = &[
     b"werxhqb98rpaxn39848xrunpaw3489ruxnpa98w4rxn",
     b"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
     b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    b"SamplePrimaryKey",
+    b"SampleSecondaryKey",
+    // RFC 4231, 4: those that are long enough.
+    &[0x0B; 20],
+    &[0xAA; 20],
+    &[0xAA; 131],
+    b"\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19",
+    // What whsec_ above decodes to.
+    b"\x31\xf2\x90\xf6\xbf\x06\x29\x8a\xab\x4f\x08\xd4\x3c\x3f\x08\x2c\xf6\x48\xa3\x62\xda\x2d\xa4\xb0",
+    // Twilio's, and Zendesk's test secret, and what that decodes to.
+    b"12345",
+    b"dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==",
+    b"this_secret_is_for_testing_only",
+    // RFC 7515, A.1.1 and RFC 7517, A.3; RFC 7520, 3.5.
+    b"\x03\x23\x35\x4b\x2b\x0f\xa5\xbc\x83\x7e\x06\x65\x77\x7b\xa6\x8f\x5a\xb3\x28\xe6\xf0\x54\xc9\x28\xa9\x0f\x84\xb2\xd2\x50\x2e\xbf\xd3\xfb\x5a\x92\xd2\x06\x47\xef\x96\x8a\xb4\xc3\x77\x62\x3d\x22\x3d\x2e\x21\x72\x05\x2e\x4f\x08\xc0\xcd\x9a\xf5\x67\xd0\x80\xa3",
+    b"\x19\xac\x20\x82\xe1\x72\x1a\xb5\x8a\x6a\xfe\xc0\x5f\x85\x4a\x52",
+    b"\x84\x9b\x57\x21\x9d\xae\x48\xde\x64\x6d\x07\xdb\xb5\x33\x56\x6e\x97\x66\x86\x45\x7c\x14\x91\xbe\x3a\x76\xdc\xea\x6c\x42\x71\x88",
     // RFC 9421, B.1.5, in base64 and decoded.
     b"uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ==",
     b"\xbb\x3b\xc9\x7c\x1e\x2e\xdc\xdd\x09\xcb\x84\xfb\x35\x9e\xf9\x30\x35\x5c\xaf\xcc\xd2\x4c\x89\xde\x74\x9b\x64\x81\xcb\xb8\xe9\x85\xb8\x5c\x1c\xb3\x34\x98\xf1\x05\xdb\x63\x52\x47\x49\x3c\x1b\x5b\x98\x78\x48\x0e\x2e\xa9\x72\x5f\x23\xb1\xab\x23\x95\x33\x2d\x0d",
 ];
+
+/// The largest second that is written anywhere: twelve digits.
+const LAST_SECOND: i64 = 999_999_999_999;
 
 /// The hash of an HMAC. A scheme names it; a message never does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,9 +209,57 @@ impl Signature {
     }
 }
 
+/// When a key counts, in Unix seconds, as RFC 7519 has it of `nbf` and `exp` (4.1.5, 4.1.4): from `not_before` on, and
+/// no longer on or after `not_after`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lifetime {
+    not_before: Option<i64>,
+    not_after: Option<i64>,
+}
+
+impl Lifetime {
+    /// Twelve digits at most, and the end after the beginning.
+    pub fn new(not_before: Option<i64>, not_after: Option<i64>) -> Result<Self> {
+        let written = |second: &i64| (0..=LAST_SECOND).contains(second);
+        if !not_before.iter().chain(&not_after).all(written) {
+            return Err(Error::configuration("key: not_before and not_after are Unix seconds of up to 12 digits"));
+        }
+        if not_before.zip(not_after).is_some_and(|(begin, end)| begin >= end) {
+            return Err(Error::configuration("key: not_after is not later than not_before"));
+        }
+        Ok(Self { not_before, not_after })
+    }
+
+    /// Whether it holds at `now`, in Unix milliseconds.
+    #[must_use]
+    pub fn holds(self, now: i64) -> bool {
+        self.not_before.is_none_or(|second| now >= second * 1000)
+            && self.not_after.is_none_or(|second| now < second * 1000)
+    }
+
+    /// The first second, where there is one.
+    #[must_use]
+    pub fn not_before(self) -> Option<i64> {
+        self.not_before
+    }
+
+    /// The second in which it has ended.
+    #[must_use]
+    pub fn not_after(self) -> Option<i64> {
+        self.not_after
+    }
+
+    fn is_bounded(self) -> bool {
+        self != Self::default()
+    }
+}
+
 /// A key and its prepared HMAC states. Wiped on drop; it has no `Debug` that shows it and no `==`.
 pub struct Key {
     octets: Zeroizing<Vec<u8>>,
+    lifetime: Lifetime,
+    /// Unix seconds; `NEVER` before the first.
+    last_used: AtomicI64,
     sha1: OnceLock<Hmac<Sha1>>,
     sha256: OnceLock<Hmac<Sha256>>,
     sha384: OnceLock<Hmac<Sha384>>,
@@ -217,8 +287,27 @@ impl Key {
                 "key: published in documentation, so no secret (published_ok=True takes it)",
             ));
         }
+        let (lifetime, last_used) = (Lifetime::default(), AtomicI64::new(NEVER));
         let (sha1, sha256, sha384, sha512) = Default::default();
-        Ok(Self { octets, sha1, sha256, sha384, sha512 })
+        Ok(Self { octets, lifetime, last_used, sha1, sha256, sha384, sha512 })
+    }
+
+    /// The same key, for a time.
+    #[must_use]
+    pub fn within(self, lifetime: Lifetime) -> Self {
+        Self { lifetime, ..self }
+    }
+
+    /// When it counts: a ring asks, and not the key itself.
+    #[must_use]
+    pub fn lifetime(&self) -> Lifetime {
+        self.lifetime
+    }
+
+    /// The Unix second of the latest message that a ring has found to be signed with it.
+    #[must_use]
+    pub fn last_used(&self) -> Option<i64> {
+        Some(self.last_used.load(Ordering::Relaxed)).filter(|second| *second != NEVER)
     }
 
     /// A MAC under this key, ready for the first octet.
@@ -262,7 +351,7 @@ impl Key {
         let expanded = Zeroizing::new(<[u8; 32]>::from(
             keyed(extracted.as_slice()).chain_update(label).chain_update([1]).finalize().into_bytes(),
         ));
-        Self::new(Zeroizing::new(expanded.to_vec()), false, false)
+        Ok(Self::new(Zeroizing::new(expanded.to_vec()), false, false)?.within(self.lifetime))
     }
 
     /// The prepared state, keyed at its first use.
@@ -304,11 +393,15 @@ pub struct KeyRing {
     by_id: HashMap<String, usize>,
     decoy: Key,
     widest: usize,
+    is_timed: bool,
 }
 
-/// Which entry of the ring a signature is by.
+/// Whose key a signature is by: an entry of the ring, and a key of the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Signer(usize);
+pub struct Signer {
+    entry: usize,
+    key: usize,
+}
 
 impl KeyRing {
     /// `decoy`: random octets, a key that nobody holds, to spend the same work on an unknown key id.
@@ -334,7 +427,8 @@ impl KeyRing {
             }
         }
         let widest = entries.iter().map(|(_, keys)| keys.len()).max().unwrap_or(1);
-        Ok(Self { entries, by_id, decoy: Key::new(decoy, false, false)?, widest })
+        let is_timed = entries.iter().flat_map(|(_, keys)| keys).any(|key| key.lifetime.is_bounded());
+        Ok(Self { entries, by_id, decoy: Key::new(decoy, false, false)?, widest, is_timed })
     }
 
     /// The same ids, each key derived for one purpose.
@@ -348,15 +442,23 @@ impl KeyRing {
             by_id: self.by_id.clone(),
             decoy: self.decoy.derive(label)?,
             widest: self.widest,
+            is_timed: self.is_timed,
         })
     }
 
-    /// The key to sign with: the first of `key_id`, or without one the first of all.
-    pub fn first_key(&self, key_id: Option<&str>) -> Result<&Key> {
+    /// The key to sign with, of `key_id`, or without one of the ring's first: the newest that counts at `now`, which is
+    /// the one with the latest `not_before`, and of several the first. `now`: Unix milliseconds.
+    pub fn newest(&self, key_id: Option<&str>, now: Option<i64>) -> Result<&Arc<Key>> {
+        self.check_clock(now)?;
         let place = key_id.map_or(Some(0), |id| self.by_id.get(id).copied());
-        let entry = place.and_then(|place| self.entries.get(place));
-        let key = entry.and_then(|(_, keys)| keys.first());
-        key.map(|key| &**key).ok_or_else(|| Error::configuration("keys: no key of this key id to sign with"))
+        let (_, keys) = place
+            .and_then(|place| self.entries.get(place))
+            .ok_or_else(|| Error::configuration("keys: no key of this key id to sign with"))?;
+        let counts = |key: &&Arc<Key>| now.is_none_or(|now| key.lifetime.holds(now));
+        keys.iter()
+            .filter(counts)
+            .reduce(|newest, key| if key.lifetime.not_before > newest.lifetime.not_before { key } else { newest })
+            .ok_or_else(|| Error::configuration("keys: no key of this key id counts now, to sign with"))
     }
 
     /// Octets of the shortest key; a ring without keys has none that is short.
@@ -385,21 +487,38 @@ impl KeyRing {
     /// The ring's own id of a signer.
     #[must_use]
     pub fn key_id(&self, signer: Signer) -> Option<&str> {
-        self.entries[signer.0].0.as_deref()
+        self.entries[signer.entry].0.as_deref()
+    }
+
+    /// When the signer's key counts.
+    #[must_use]
+    pub fn lifetime(&self, signer: Signer) -> Lifetime {
+        self.entries[signer.entry].1[signer.key].lifetime
+    }
+
+    /// For each key that has signed something here: its id, its place among the id's keys, and the latest Unix second.
+    pub fn last_used(&self) -> impl Iterator<Item = (Option<&str>, usize, i64)> {
+        self.entries.iter().flat_map(|(id, keys)| {
+            let used = keys.iter().enumerate().filter_map(|(place, key)| Some((place, key.last_used()?)));
+            used.map(|(place, second)| (id.as_deref(), place, second))
+        })
     }
 
     /// Which candidate made one of the signatures `given` over the base that `write` writes.
     ///
     /// With a key id the candidates are its keys, padded with the decoy to the ring's widest entry, so that neither an
     /// unknown id nor the number of a party's keys shows in the work. Without one, every key of the ring. All
-    /// candidates are tried against all signatures, without early exit.
+    /// candidates are tried against all signatures, without early exit; one that does not count at `now` (Unix
+    /// milliseconds) is tried like the others and never found.
     pub fn authenticate(
         &self,
         hash: Hash,
         key_id: Option<&str>,
+        now: Option<i64>,
         given: &[Signature],
         mut write: impl FnMut(&mut Mac),
     ) -> Result<Signer> {
+        self.check_clock(now)?;
         let anonymous = self.by_id.is_empty().then_some(0).filter(|_| !self.entries.is_empty());
         let known = key_id.and_then(|id| self.by_id.get(id).copied()).or(anonymous);
         let chosen: &[(Option<String>, Vec<Arc<Key>>)] = match (key_id, known) {
@@ -408,13 +527,12 @@ impl KeyRing {
             (Some(_), None) => &[],
         };
         let offset = if key_id.is_some() { known.unwrap_or(0) } else { 0 };
-        let real =
-            chosen.iter().enumerate().flat_map(|(at, (_, keys))| keys.iter().map(move |key| (offset + at, &**key)));
+        let real = || chosen.iter().flat_map(|(_, keys)| keys.iter().map(|key| &**key));
         let count = chosen.iter().map(|(_, keys)| keys.len()).sum::<usize>();
-        let padding = std::iter::repeat_n((0, &self.decoy), self.widest.saturating_sub(count));
+        let padding = std::iter::repeat_n(&self.decoy, self.widest.saturating_sub(count));
 
         let mut found = 0u64;
-        for (nth, (place, key)) in real.chain(padding).enumerate() {
+        for (nth, key) in (0..).zip(real().chain(padding)) {
             let mut mac = key.mac(hash);
             write(&mut mac);
             let ours = mac.finish();
@@ -422,15 +540,31 @@ impl KeyRing {
             for theirs in given {
                 hit |= ours.ct_eq(theirs);
             }
+            let counts = now.is_none_or(|now| key.lifetime.holds(now));
             // The decoy is a key too: what it signs must never pass.
-            hit &= Choice::from(u8::from(nth < count));
-            found.conditional_assign(&(place as u64 + 1), hit);
+            hit &= Choice::from(u8::from(nth < count) & u8::from(counts));
+            found.conditional_assign(&(nth as u64 + 1), hit);
         }
-        match usize::try_from(found) {
-            Ok(place) if place > 0 => Ok(Signer(place - 1)),
+        let places = chosen.iter().enumerate();
+        let places = places.flat_map(|(at, (_, keys))| (0..keys.len()).map(move |key| (offset + at, key)));
+        match usize::try_from(found).ok().and_then(|found| places.zip(real()).nth(found.checked_sub(1)?)) {
+            Some(((entry, at), key)) => {
+                if let Some(now) = now {
+                    key.last_used.fetch_max(now.div_euclid(1000), Ordering::Relaxed);
+                }
+                Ok(Signer { entry, key: at })
+            }
             _ if key_id.is_some() && known.is_none() => Err(Error::new(Code::UnknownKey, "the key id names no key")),
             _ => Err(invalid()),
         }
+    }
+
+    /// Without a clock a key would count for ever.
+    fn check_clock(&self, now: Option<i64>) -> Result<()> {
+        if self.is_timed && now.is_none() {
+            return Err(Error::configuration("keys: a key counts for a time only, so now= is required"));
+        }
+        Ok(())
     }
 }
 

@@ -29,12 +29,12 @@ impl ReplaySet {
         Self { slices: BTreeMap::new(), fingerprint: RandomState::new(), capacity, size: 0, floor: i64::MIN }
     }
 
-    /// Whether `key` is new; afterwards it is not. Times are Unix seconds.
+    /// Whether `key` is new; afterwards it is not. Times are Unix seconds. What has ended is not new.
     ///
     /// A clock that was set back finds the floor where it was: what has been forgotten is refused, not accepted again.
     pub fn add(&mut self, key: &[u8], expires: i64, now: i64) -> Result<bool> {
         self.forget(now);
-        if expires <= self.floor {
+        if expires <= self.floor.max(now) {
             return Ok(false);
         }
         let fingerprint = self.fingerprint.hash_one(key);

@@ -11,7 +11,7 @@ use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
 use crate::grammar::Grammar;
 use crate::json::{Document, Pointer, string_of};
-use crate::mac::{KeyRing, Signer};
+use crate::mac::{KeyRing, Mac, Signer};
 use crate::message_signature::{Covered, SignatureInput};
 use crate::request::{CONTENT_TYPE, FieldName, Fields, Params, Request, check_length, check_method, own_origin};
 use crate::scheme::{Form, OwnMember, Scheme};
@@ -61,6 +61,8 @@ pub struct Claim {
     digest: Option<ContentDigest>,
     /// Whether the fields let a body be read as JSON, where the scheme does.
     is_json: Result<()>,
+    /// Unix milliseconds.
+    now: i64,
     max_age: i64,
     uncovered_body: bool,
 }
@@ -76,6 +78,7 @@ impl Scheme {
             components: None,
             digest: None,
             is_json,
+            now: terms.now,
             max_age: terms.max_age,
             uncovered_body: terms.uncovered_body,
         };
@@ -180,6 +183,7 @@ impl Scheme {
                     components: None,
                     digest: None,
                     is_json: Ok(()),
+                    now,
                     max_age: claim.max_age,
                     uncovered_body: claim.uncovered_body,
                 };
@@ -212,11 +216,12 @@ impl Scheme {
         }
     }
 
-    /// Who signed. `body`: for a scheme that signs it.
+    /// Who signed, with a key that counted when the claim was read. `body`: for a scheme that signs it.
     pub fn authenticate(&self, claim: &Claim, ring: &KeyRing, body: Content<'_>) -> Result<Signer> {
         claim.base.check(body)?;
         let key_id = claim.claims.key_id.as_deref();
-        ring.authenticate(self.hash, key_id, &claim.claims.signatures, |mac| claim.base.write(body, mac))
+        let write = |mac: &mut Mac| claim.base.write(body, mac);
+        ring.authenticate(self.hash, key_id, Some(claim.now), &claim.claims.signatures, write)
     }
 
     /// The replay key of a proven claim, and the Unix second from which it may be forgotten; `key_id`: the ring's.

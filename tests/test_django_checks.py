@@ -150,6 +150,12 @@ def test_one_key_for_two_verifiers_is_named() -> None:
         assert [] == found(ROOT_URLCONF=urls)
 
 
+def test_a_store_in_memory_with_several_workers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    shared = {"VERIFIER": RFC9421.verifier(replay="off")}
+    assert [["sealgate.W008"], []] == [found(deploy=True), found(SEALGATE=shared, deploy=True)]
+
+
 def test_a_finding_says_which_route_and_why() -> None:
     with override_settings(ROOT_URLCONF=Open):
         messages = run_checks(tags=["security"], include_deployment_checks=True)
@@ -161,3 +167,29 @@ def test_settings_that_change_are_read_again() -> None:
     with override_settings(SEALGATE={"VERIFIER": "django_project.PARTNERS"}):
         assert [] == found()
     assert ["sealgate.E001"] == found(SEALGATE={"VERIFIER": django_project})
+
+
+_DJANGOS = "Django's own key, which signs its sessions"
+
+
+class FrameworkKey:
+    urlpatterns = [path("hook", require(Verifier(schemes.GITHUB, keys=_DJANGOS))(view))]
+
+
+@pytest.mark.parametrize("keys", [_DJANGOS, {"acme": [KEY, _DJANGOS]}, _DJANGOS.encode() + b"\0"], ids=repr)
+@pytest.mark.parametrize("setting", [{"SECRET_KEY": _DJANGOS}, {"SECRET_KEY_FALLBACKS": ["x", _DJANGOS]}], ids=str)
+def test_a_key_that_is_djangos_own_is_an_error(keys: Any, setting: dict[str, Any]) -> None:
+    own = {"VERIFIER": Verifier(schemes.GITHUB, keys=keys)}
+    with override_settings(SEALGATE=own):
+        assert "sealgate.E001" not in {message.id for message in run_checks()}
+        with override_settings(**setting):
+            (message,) = [message for message in run_checks() if message.id == "sealgate.E001"]
+            assert ("SECRET_KEY" in message.msg, _DJANGOS in message.msg) == (True, False)
+
+
+def test_a_views_key_that_is_djangos_own_is_an_error() -> None:
+    with override_settings(ROOT_URLCONF=FrameworkKey):
+        assert "sealgate.E005" not in {message.id for message in run_checks()}
+        with override_settings(SECRET_KEY=_DJANGOS):
+            (message,) = [message for message in run_checks() if message.id == "sealgate.E005"]
+            assert _DJANGOS not in str(message)

@@ -37,8 +37,8 @@ PYTHON_LAYERS = [
 NARROW = {"answer": {"exceptions"}, "exceptions": set[str](), "schemes": {"_native", "exceptions"}}
 RUST_LAYERS = [
     {"error"},
-    {"mac", "target", "structured", "replay", "jwk"},
-    {"json"},
+    {"mac", "target", "structured", "replay"},
+    {"json", "jwk"},
     {"digest", "transform"},
     {"request", "claims"},
     {"content", "part"},

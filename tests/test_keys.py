@@ -17,7 +17,7 @@ import reference
 from judged import KEY, KEY_ID, OTHER_KEY, RFC9421, as_request
 from sealgate import ConfigurationError, Key, KeyRing
 from sealgate.exceptions import InvalidSignature
-from sealgate.keys import from_environment, load
+from sealgate.keys import from_environment, holds, load
 
 OCTETS = b"thirty-two octets of test key, A"
 HASHES = ("sha256", "sha384", "sha512")
@@ -157,13 +157,56 @@ def test_name_of_a_source_is_no_key_but_the_same_octets_are(name: str) -> None:
     assert reference.mac(name.encode(), b"m") == Key(name.encode()).sign(b"m")
 
 
-@pytest.mark.parametrize("published", ["It's a Secret to Everybody", "8f742231b10e8888abcd99yyyzzz85a5"])
-def test_published_keys_need_a_word(published: str) -> None:
+#: GitHub, Slack, Standard Webhooks, Square, HubSpot, Paddle, Box, AWS, Hawk, Zendesk; RFC 4231, RFC 7515, 7517 and 7520
+#: (as octets), RFC 9421.
+_PUBLISHED = [
+    b"It's a Secret to Everybody",
+    b"8f742231b10e8888abcd99yyyzzz85a5",
+    b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    b"Ibxx_5AKakO-3qeNVR61Dw",
+    b"yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy",
+    b"pdl_ntf_01hbpjmytsa32fhr36nqgc3kgb_WvRO0eL4Bj9rgYYIBZY6wZhG4EHy9jzh",
+    b"SamplePrimaryKey",
+    b"SampleSecondaryKey",
+    b"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    b"werxhqb98rpaxn39848xrunpaw3489ruxnpa98w4rxn",
+    b"dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==",
+    b"this_secret_is_for_testing_only",
+    b"\x0b" * 20,
+    b"\xaa" * 20,
+    bytes(range(1, 26)),
+    b"\xaa" * 131,
+    base64.urlsafe_b64decode(
+        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow=="
+    ),
+    base64.urlsafe_b64decode("GawgguFyGrWKav7AX4VKUg=="),
+    base64.urlsafe_b64decode("hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg="),
+    base64.b64decode("uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ=="),
+]
+
+
+@pytest.mark.parametrize("published", _PUBLISHED, ids=lambda octets: octets[:12].hex())
+def test_published_keys_need_a_word(published: bytes) -> None:
     with pytest.raises(ConfigurationError, match="published"):
         Key(published)
     with pytest.raises(ConfigurationError, match="published"):
         Key(published, short_ok=True)
-    assert reference.mac(published.encode(), b"m") == Key(published, published_ok=True).sign(b"m")
+    assert reference.mac(published, b"m") == Key(published, published_ok=True).sign(b"m")
+
+
+def test_a_short_published_key_needs_both_words() -> None:
+    with pytest.raises(ConfigurationError, match="published"):
+        Key(b"12345", short_ok=True)
+
+
+@pytest.mark.parametrize("same", [OCTETS, OCTETS + b"\0", b"\xaa" * 100])
+def test_a_ring_says_whether_it_holds_given_octets(same: bytes) -> None:
+    """A key that has another purpose in the same process, such as a framework's own."""
+    ring = KeyRing({"acme": [b"another key of ours, of 32 octets", OCTETS], "globex": b"\xaa" * 100})
+    assert holds(ring, same)
+    for other in (OCTETS[:-1], OCTETS + b"x", b"", b" ", b"\0" * 40, b"short"):
+        assert not holds(ring, other)
 
 
 def test_a_key_leaves_its_process_in_no_way() -> None:
@@ -263,6 +306,16 @@ def test_what_starts_like_a_json_web_key_and_is_none_is_refused(text: str, monke
     assert base64.urlsafe_b64encode(OCTETS).decode()[:20] not in str(refused.value)
     with pytest.raises(ConfigurationError):
         load("env:SEALGATE_TEST_KEY")
+
+
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+def test_a_json_web_key_in_the_environment_is_for_the_schemes_hash(
+    algorithm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEALGATE_TEST_KEY", jwk(alg=algorithm))
+    for keys in ("env:SEALGATE_TEST_KEY", {"acme": "env:SEALGATE_TEST_KEY"}, {"acme": ["env:SEALGATE_TEST_KEY"]}):
+        with pytest.raises(ConfigurationError, match="alg"):
+            RFC9421.verifier(keys=keys)
 
 
 def test_a_named_json_web_key_makes_a_named_ring(monkeypatch: pytest.MonkeyPatch) -> None:

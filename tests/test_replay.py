@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
@@ -184,16 +185,43 @@ def test_each_verifier_without_a_store_has_its_own_memory() -> None:
 
 
 def test_omitted_is_memory_and_off_is_none() -> None:
-    assert isinstance(load(None, clock=lambda: NOW), MemoryStore)
-    assert load("off", clock=lambda: NOW) is None
+    assert isinstance(load(None, clock=lambda: NOW, max_age=300), MemoryStore)
+    assert load("off", clock=lambda: NOW, max_age=300) is None
     own = MemoryStore()
-    assert own is load(own, clock=lambda: NOW)
+    assert own is load(own, clock=lambda: NOW, max_age=300)
     assert isinstance(own, ReplayStore)
 
 
-def test_what_is_unknown_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="redis"):
-        load("redis://user:pass@host", clock=lambda: NOW)
-    with pytest.raises(ConfigurationError) as refused:
-        load("redis://user:pass@host", clock=lambda: NOW)
+@pytest.mark.parametrize("name", ["memcached://user:pass@host", "rediss+pass", "", "pass", "Redis://pass", " off"])
+def test_what_is_unknown_is_refused_and_not_repeated(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="unknown store") as refused:
+        load(name, clock=lambda: NOW, max_age=300)
     assert "pass" not in str(refused.value)
+
+
+def test_what_is_no_store_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="add"):
+        RFC9421.verifier(replay=3)
+
+
+class TwoWays:
+    """As a store of one's own may be."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def add(self, key: bytes, expires: int, /) -> bool:
+        self.asked.append("add")
+        return True
+
+    async def aadd(self, key: bytes, expires: int, /) -> bool:
+        self.asked.append("aadd")
+        return True
+
+
+def test_a_store_with_two_ways_is_awaited_where_it_can_be() -> None:
+    store = TwoWays()
+    verifier, request = RFC9421.verifier(replay=store), as_request(RFC9421.signed())
+    verifier.verify(request)
+    asyncio.run(verifier.averify(request))
+    assert ["add", "aadd"] == store.asked

@@ -45,12 +45,40 @@ def canonicalize_json(
 
 @final
 class Key:
-    """An HMAC key (RFC 2104). `octets`: 16 bytes or more, str as UTF-8. Never printed or pickled, wiped on drop."""
+    """An HMAC key (RFC 2104). `octets`: 16 bytes or more, str as UTF-8. Never printed or pickled, wiped on drop.
 
-    def __new__(cls, octets: bytes | str, *, short_ok: bool = False, published_ok: bool = False) -> Key: ...
+    `not_before`, `not_after`: Unix seconds. In a ring the key counts from `not_before` on, and on or after `not_after`
+    no longer. The methods of the key itself do not ask: they have no clock.
+    """
+
+    def __new__(
+        cls,
+        octets: bytes | str,
+        *,
+        short_ok: bool = False,
+        published_ok: bool = False,
+        not_before: int | None = None,
+        not_after: int | None = None,
+    ) -> Key: ...
     @staticmethod
     def from_jwk(text: bytes) -> tuple[Key, str | None, str | None]:
-        """The key in a symmetric JSON Web Key (RFC 7517, 4; RFC 7518, 6.4), its `kid` and its `alg`."""
+        """The key in a symmetric JSON Web Key (RFC 7517, 4; RFC 7518, 6.4), its `kid` and its `alg`.
+
+        `nbf` and `exp`, as of a JSON Web Token (RFC 7519, 4.1), are its `not_before` and `not_after`.
+        """
+    @staticmethod
+    def from_jwks(
+        text: bytes, *, hash: str | None = None, operations: Sequence[str] = ...
+    ) -> list[tuple[Key, str | None]]:
+        """The keys of a JSON Web Key Set (RFC 7517, 5), or of one JSON Web Key, each with its `kid`.
+
+        Raises `ConfigurationError` unless each is of the type `oct`, and where it has these members, its `alg` is of
+        `hash`, its `use` is `sig`, and its `key_ops` has all of `operations`.
+        """
+    @property
+    def not_before(self) -> int | None: ...
+    @property
+    def not_after(self) -> int | None: ...
     def sign(self, message: bytes, hash: str = "sha256") -> bytes:
         """The signature octets of `message`."""
     def verify(self, message: bytes, signature: bytes | str, hash: str = "sha256") -> None:
@@ -64,7 +92,11 @@ class Key:
 
 @final
 class KeyRing:
-    """Keys by key id. `keys`: one anonymous key, or a mapping from key id to one key or several."""
+    """Keys by key id. `keys`: one anonymous key, or a mapping from key id to one key or several.
+
+    Where a key has a `not_before` or a `not_after`, all that signs or verifies needs `now`, in Unix seconds, and raises
+    `ConfigurationError` without it.
+    """
 
     def __new__(
         cls, keys: Key | bytes | str | Mapping[str, Key | bytes | str | Sequence[Key | bytes | str]]
@@ -78,13 +110,24 @@ class KeyRing:
     def key_ids(self) -> tuple[str | None, ...]: ...
     def derive(self, label: bytes) -> KeyRing:
         """The same ids, each key derived as `Key.derive` does."""
-    def sign(self, message: bytes, key_id: str | None = None, hash: str = "sha256") -> bytes:
-        """The signature octets of `message`, by the first key of `key_id`, or without one of the ring.
+    @property
+    def last_used(self) -> dict[tuple[str | None, int], int]:
+        """By key id and place among the id's keys: the latest Unix second in which that key proved a message here.
 
-        Raises `ConfigurationError` where there is none.
+        Of this ring in this process: a source's next ring begins anew.
         """
+    def newest(self, key_id: str | None = None, now: float | None = None) -> Key:
+        """The key to sign with: of `key_id`, or of the ring's first, the one with the latest `not_before` among those
+        that count `now`; of several the first. Raises `ConfigurationError` where there is none."""
+    def sign(self, message: bytes, key_id: str | None = None, hash: str = "sha256", now: float | None = None) -> bytes:
+        """The signature octets of `message`, by the key that `newest` gives."""
     def verify(
-        self, message: bytes, signature: bytes | str, key_id: str | None = None, hash: str = "sha256"
+        self,
+        message: bytes,
+        signature: bytes | str,
+        key_id: str | None = None,
+        hash: str = "sha256",
+        now: float | None = None,
     ) -> str | None:
         """The ring's own id of the key that gives `signature` (octets, or lower-case hex as str).
 
@@ -183,9 +226,10 @@ class Claim:
     def replay_key(self, body: bytes) -> tuple[bytes, int] | None:
         """After `authenticate`: the replay key (32 bytes), and the Unix second until which it counts; or None."""
     def authenticate(self, keys: KeyRing, body: bytes | None) -> None:
-        """Checks the signature against every candidate key; `body` only where `Scheme.signs_body`."""
+        """Checks the signature against every candidate key that counted when the claim was read; `body` only where
+        `Scheme.signs_body`."""
     def conclude(self, body: bytes, now: float) -> Verified:
-        """Checks the digest, the coverage and the window again."""
+        """Checks the digest, the coverage, and again the window and that the key counts."""
 
 @final
 class Scheme:
@@ -279,5 +323,5 @@ class ReplaySet:
 
     def __new__(cls, capacity: int) -> ReplaySet: ...
     def add(self, key: bytes, expires: int, now: int) -> bool:
-        """True if `key` is new, False if it is known or ended before what was already forgotten."""
+        """True if `key` (32 octets) is new, False if it is known or has ended, by `now` or what was forgotten."""
     def __len__(self) -> int: ...

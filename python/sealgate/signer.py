@@ -8,13 +8,16 @@ from collections.abc import Callable
 
 from sealgate._native import Key, Request, Scheme
 from sealgate.exceptions import ConfigurationError
-from sealgate.keys import from_environment
+from sealgate.keys import KeyRing, Watched, from_environment
 
 __all__ = ["Signer"]
 
 
 class Signer:
     """Signs with one key. `key`: 16 bytes or more, str as UTF-8, a `Key`, or `"env:NAME"`. `key_id`: its id.
+
+    Or with the newest key of that id in `"file:/path"` or `"dir:/path"`, looked at each second; `key_id` may be left
+    out where there is one id. Then each call raises `Unavailable` where they cannot be read.
 
     Each call draws a fresh nonce (144 bits) and reads `clock` (Unix seconds).
     """
@@ -33,7 +36,12 @@ class Signer:
             if isinstance(key, str) and key.startswith("env:"):
                 key, named, _ = from_environment(key.removeprefix("env:"))
                 key_id = key_id or named
-            self._key = key if isinstance(key, Key) else Key(key)
+            if isinstance(key, str) and key.startswith(("file:", "dir:")):
+                self._keys: Watched | KeyRing = Watched(key, hash=scheme.hash, operations=["sign"])
+                self._entry = key_id = _chosen(self._keys.ring, key_id)
+            else:
+                self._keys = KeyRing(key if isinstance(key, Key) else Key(key))
+                self._entry = None
         finally:
             key = b""  # not in a traceback's local variables
         if scheme.names_key and not key_id:
@@ -67,4 +75,19 @@ class Signer:
         return self.scheme.sign(request, *self._drawn())
 
     def _drawn(self) -> tuple[Key, str | None, int, str]:
-        return self._key, self.key_id, int(self._clock()), secrets.token_urlsafe(18)
+        now = self._clock()
+        ring = self._keys if isinstance(self._keys, KeyRing) else self._keys.ring
+        return ring.newest(self._entry, now), self.key_id, int(now), secrets.token_urlsafe(18)
+
+
+def _chosen(ring: KeyRing, key_id: str | None) -> str | None:
+    """The id to sign with, of those that a file has."""
+    if None in ring.key_ids:
+        if key_id is not None:
+            raise ConfigurationError("key_id: the key in the file has no kid")
+        return None
+    if key_id is None and len(ring.key_ids) == 1:
+        return ring.key_ids[0]
+    if key_id not in ring.key_ids:
+        raise ConfigurationError("key_id: not among the keys")
+    return key_id

@@ -42,12 +42,13 @@ class Verifier:
     """Verifies requests signed by one scheme with keys of one ring.
 
     `scheme`: a preset or constructor of `sealgate.schemes`, or a `Scheme`.
-    `keys`: bytes or str (one anonymous key), a mapping, a `KeyRing`, a function or coroutine `(key_id, request)`, or
-    `"env:NAME"`, also as a value of the mapping: the text of a key, or a JSON Web Key.
+    `keys`: bytes or str (one anonymous key), a mapping, a `KeyRing`, a function or coroutine `(key_id, request)`,
+    `"file:/path"` or `"dir:/path"` (see `sealgate.keys.Watched`), or `"env:NAME"`, also as a value of the mapping: the
+    text of a key, or a JSON Web Key.
     `origin`: `https://host[:port]`, or several; required where the scheme covers the authority.
     `replay`: a store, `"off"`, or omitted for memory. `max_age`: seconds, either way; the scheme's own, else 300.
     `body_limit`: bytes. `body_timeout`: seconds for the whole body. `clock`: Unix seconds.
-    `ring` has the keys, and is empty where a function gives them.
+    `ring` has the keys, of a file those read first; it is empty where a function gives them.
 
     Raises `ConfigurationError`, naming the setting.
     """
@@ -66,19 +67,21 @@ class Verifier:
     ) -> None:
         self.scheme = scheme
         try:
-            loaded = key_sources.load(keys)
-            self.ring = loaded if isinstance(loaded, KeyRing) else _NO_KEYS
+            if not isinstance(scheme, Scheme):
+                raise ConfigurationError("scheme: expected a Scheme, such as sealgate.schemes.RFC9421")
+            loaded = key_sources.load(keys, hash=scheme.hash, operations=["verify"])
+            known = loaded.ring if isinstance(loaded, key_sources.Watched) else loaded
+            self.ring = known if isinstance(known, KeyRing) else _NO_KEYS
             self._source: key_sources.KeySource | None = None if isinstance(loaded, KeyRing) else loaded
         finally:
             keys = _NO_KEYS  # a traceback shows local variables: let it not find key material here
-        if not isinstance(scheme, Scheme):
-            raise ConfigurationError("scheme: expected a Scheme, such as sealgate.schemes.RFC9421")
         if scheme.needs_origin and origin is None:
             raise ConfigurationError(f"origin: the scheme {scheme.name} covers the authority, so origin= is required")
         self.body_limit = _positive("body_limit", body_limit)
         self.body_timeout = _seconds("body_timeout", body_timeout)
         self.max_age = _positive("max_age", max_age if max_age is not None else scheme.max_age or MAX_AGE)
-        self.replay = replay_stores.load(replay, clock=clock) if scheme.replay_class in {"nonce", "base"} else None
+        once = scheme.replay_class in {"nonce", "base"}
+        self.replay = replay_stores.load(replay, clock=clock, max_age=self.max_age) if once else None
         self._origins = None if origin is None else Origins(origin)
         self._clock = clock
         self._signs_body = scheme.signs_body
@@ -96,7 +99,7 @@ class Verifier:
         `uncovered`: of `query` and `body`, what is taken though it acts and the signature does not cover it.
         """
         proven: list[Verified] = []
-        steps = self._steps(request, read_body, uncovered, proven)
+        steps = self._steps(request, read_body, uncovered, proven, awaits=False)
         for waiting in steps:
             if inspect.iscoroutine(waiting):
                 waiting.close()
@@ -108,7 +111,7 @@ class Verifier:
     ) -> Verified:
         """As `verify`, and awaits key sources, stores and bodies that are coroutines."""
         proven: list[Verified] = []
-        steps = self._steps(request, read_body, uncovered, proven)
+        steps = self._steps(request, read_body, uncovered, proven, awaits=True)
         waiting = next(steps, None)
         try:
             while waiting is not None:
@@ -123,7 +126,13 @@ class Verifier:
         return proven[0]
 
     def _steps(
-        self, request: Request, read_body: ReadBody | None, uncovered: frozenset[str], proven: list[Verified]
+        self,
+        request: Request,
+        read_body: ReadBody | None,
+        uncovered: frozenset[str],
+        proven: list[Verified],
+        *,
+        awaits: bool,
     ) -> _Steps:
         """The order of checks. Yields what is to be awaited, for a driver; ends with the proof in `proven`."""
         claim = self.scheme.claim(
@@ -160,7 +169,7 @@ class Verifier:
                 claim.authenticate(ring, body)
             verified = claim.conclude(body, self._clock())
             if self.replay is not None and (remembered := claim.replay_key(body)) is not None:
-                yield from self._remember(self.replay, *remembered)
+                yield from self._remember(replay_stores.adder(self.replay, awaits=awaits), *remembered)
         except (Rejected, Unavailable) as error:
             error.key_id = error.key_id or claim.key_id
             raise
@@ -178,9 +187,9 @@ class Verifier:
             raise _unavailable("key source", error) from None
         return _NO_KEYS if ring is None else ring
 
-    def _remember(self, store: replay_stores.ReplayStore, key: bytes, expires: int) -> Generator[Any, Any, None]:
+    def _remember(self, add: replay_stores.Add, key: bytes, expires: int) -> Generator[Any, Any, None]:
         try:
-            new: Any = store.add(key, expires)
+            new: Any = add(key, expires)
             if _waits(new):
                 new = yield new
         except _NeedsAwait:

@@ -1,18 +1,20 @@
 //! Keys and rings, from Python's bytes and str.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyMapping, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyInt, PyList, PyMapping, PyString, PyTuple};
 use zeroize::Zeroizing;
 
 use super::detached;
 use super::request::text;
+use super::scheme::milliseconds;
 use super::values::write_value;
 use crate::error::{Code, Error};
 use crate::json::Options;
 use crate::jwk::Jwk;
-use crate::mac::{self, Hash, Signature, Sink as _};
+use crate::mac::{self, Hash, Lifetime, Signature, Sink as _};
 
 /// An HMAC key (RFC 2104). Never printed, never pickled, wiped on drop.
 #[pyclass(frozen, module = "sealgate._native")]
@@ -21,17 +23,51 @@ pub(super) struct Key(pub(super) Arc<mac::Key>);
 #[pymethods]
 impl Key {
     #[new]
-    #[pyo3(signature = (octets, *, short_ok = false, published_ok = false))]
-    fn new(octets: &Bound<'_, PyAny>, short_ok: bool, published_ok: bool) -> PyResult<Self> {
-        Ok(Self(Arc::new(mac::Key::new(key_octets(octets)?, short_ok, published_ok)?)))
+    #[pyo3(signature = (octets, *, short_ok = false, published_ok = false, not_before = None, not_after = None))]
+    fn new(
+        octets: &Bound<'_, PyAny>,
+        short_ok: bool,
+        published_ok: bool,
+        not_before: Option<&Bound<'_, PyAny>>,
+        not_after: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let lifetime = Lifetime::new(second(not_before)?, second(not_after)?)?;
+        let key = mac::Key::new(key_octets(octets)?, short_ok, published_ok)?;
+        Ok(Self(Arc::new(key.within(lifetime))))
     }
 
     /// The key in a symmetric JSON Web Key (RFC 7517), its `kid` and its `alg`.
     #[staticmethod]
     fn from_jwk(text: &[u8]) -> PyResult<(Self, Option<String>, Option<String>)> {
         let jwk = Jwk::parse(text)?;
-        let key = mac::Key::new(jwk.octets, false, false)?;
+        jwk.check(None, &[])?;
+        let key = mac::Key::new(jwk.octets, false, false)?.within(jwk.lifetime);
         Ok((Self(Arc::new(key)), jwk.key_id, jwk.algorithm))
+    }
+
+    /// The keys of a JSON Web Key Set, or of one JSON Web Key, each with its `kid`.
+    #[staticmethod]
+    #[allow(clippy::needless_pass_by_value)] // what is converted from Python is owned
+    #[pyo3(signature = (text, *, hash = None, operations = Vec::new()))]
+    fn from_jwks(text: &[u8], hash: Option<&str>, operations: Vec<String>) -> PyResult<Vec<(Self, Option<String>)>> {
+        let hash = hash.map(Hash::parse).transpose()?;
+        let operations: Vec<&str> = operations.iter().map(String::as_str).collect();
+        let read = Jwk::parse_set(text)?.into_iter().map(|jwk| {
+            jwk.check(hash, &operations)?;
+            let key = mac::Key::new(jwk.octets, false, false)?.within(jwk.lifetime);
+            Ok((Self(Arc::new(key)), jwk.key_id))
+        });
+        read.collect()
+    }
+
+    #[getter]
+    fn not_before(&self) -> Option<i64> {
+        self.0.lifetime().not_before()
+    }
+
+    #[getter]
+    fn not_after(&self) -> Option<i64> {
+        self.0.lifetime().not_after()
     }
 
     /// The signature octets of `message`.
@@ -118,23 +154,30 @@ impl KeyRing {
         Ok(Self(self.0.derive(label)?))
     }
 
-    /// The signature octets of `message`, by the first key of `key_id`, or of the ring.
-    #[pyo3(signature = (message, key_id = None, hash = "sha256"))]
+    /// The newest key of `key_id`, or of the ring's first, that counts at `now` (Unix seconds).
+    #[pyo3(signature = (key_id = None, now = None))]
+    fn newest(&self, key_id: Option<&Bound<'_, PyString>>, now: Option<f64>) -> PyResult<Key> {
+        Ok(Key(Arc::clone(self.0.newest(key_id.map(text).as_deref(), now.map(milliseconds))?)))
+    }
+
+    /// The signature octets of `message`, by the key that `newest` gives.
+    #[pyo3(signature = (message, key_id = None, hash = "sha256", now = None))]
     fn sign<'py>(
         &self,
         py: Python<'py>,
         message: &[u8],
         key_id: Option<&Bound<'_, PyString>>,
         hash: &str,
+        now: Option<f64>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let hash = Hash::parse(hash)?;
-        let key = self.0.first_key(key_id.map(text).as_deref())?;
+        let key = self.0.newest(key_id.map(text).as_deref(), now.map(milliseconds))?;
         let signature = detached(py, message.len(), || key.sign(hash, message));
         Ok(PyBytes::new(py, signature.octets()))
     }
 
     /// The ring's id of the key that gives `signature`; raises `UnknownKey` or `InvalidSignature`.
-    #[pyo3(signature = (message, signature, key_id = None, hash = "sha256"))]
+    #[pyo3(signature = (message, signature, key_id = None, hash = "sha256", now = None))]
     fn verify(
         &self,
         py: Python<'_>,
@@ -142,12 +185,13 @@ impl KeyRing {
         signature: &Bound<'_, PyAny>,
         key_id: Option<&Bound<'_, PyString>>,
         hash: &str,
+        now: Option<f64>,
     ) -> PyResult<Option<String>> {
         let hash = Hash::parse(hash)?;
         let given = [received(signature, hash)?];
         let key_id = key_id.map(text);
         let signer = detached(py, message.len(), || {
-            self.0.authenticate(hash, key_id.as_deref(), &given, |mac| mac.put(message))
+            self.0.authenticate(hash, key_id.as_deref(), now.map(milliseconds), &given, |mac| mac.put(message))
         })?;
         Ok(self.0.key_id(signer).map(str::to_owned))
     }
@@ -168,6 +212,12 @@ impl KeyRing {
         PyTuple::new(py, self.0.key_ids().collect::<Vec<_>>())
     }
 
+    /// The latest Unix second in which each key has proven a message here, by key id and place among the id's keys.
+    #[getter]
+    fn last_used(&self) -> HashMap<(Option<&str>, usize), i64> {
+        self.0.last_used().map(|(key_id, place, second)| ((key_id, place), second)).collect()
+    }
+
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         Ok(format!("<KeyRing {}>", self.key_ids(py)?.repr()?))
     }
@@ -185,6 +235,16 @@ fn several_keys(keys: &Bound<'_, PyAny>) -> PyResult<Vec<Arc<mac::Key>>> {
         return keys.try_iter()?.map(|key| one_key(&key?)).collect();
     }
     Ok(vec![one_key(keys)?])
+}
+
+/// A setting in Unix seconds: an `int`, and no `bool`.
+fn second(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<i64>> {
+    given
+        .map(|given| {
+            let second = given.cast_exact::<PyInt>().ok().and_then(|given| given.extract().ok());
+            second.ok_or_else(|| Error::configuration("key: not_before and not_after are whole Unix seconds").into())
+        })
+        .transpose()
 }
 
 fn key_octets(key: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>> {

@@ -61,6 +61,9 @@ impl From<Error> for PyErr {
     }
 }
 
+/// Octets of a replay key, a SHA-256.
+const KEY_LENGTH: usize = 32;
+
 /// A bounded, expiring set of replay keys, for one process.
 #[pyclass(frozen, module = "sealgate._native")]
 struct ReplaySet(Mutex<replay::ReplaySet>);
@@ -72,8 +75,11 @@ impl ReplaySet {
         Self(Mutex::new(replay::ReplaySet::new(capacity)))
     }
 
-    /// True if `key` is new, False if it is known or ended before what was already forgotten.
+    /// True if `key` (32 octets) is new, False if it is known or has ended, by `now` or what was forgotten.
     fn add(&self, key: &[u8], expires: i64, now: i64) -> PyResult<bool> {
+        if key.len() != KEY_LENGTH {
+            return Err(Error::new(Code::Configuration, "replay: a key has 32 octets").into());
+        }
         Ok(self.lock()?.add(key, expires, now)?)
     }
 

@@ -18,7 +18,7 @@ use crate::coverage::Aspect;
 use crate::error::{Code, Error};
 use crate::grammar::Grammar;
 use crate::json::Form;
-use crate::mac::{self, Hash};
+use crate::mac::{self, Hash, Lifetime};
 use crate::scheme as schemes;
 use crate::sign::{Signed, ToSign};
 use crate::template::Template;
@@ -59,7 +59,7 @@ pub(super) struct Verified {
 impl Verified {
     #[getter]
     fn key_id(&self) -> Option<&str> {
-        self.claim.get().signer.get().and_then(Option::as_deref)
+        self.claim.get().signer.get().and_then(|signer| signer.key_id.as_deref())
     }
 
     #[getter]
@@ -116,8 +116,14 @@ pub(super) struct Claim {
     read: verify::Claim,
     /// The body and what was read of it, where that is what is signed.
     body: OnceLock<(Py<PyBytes>, ReadBody)>,
-    /// Whose key it was, by the ring's id, once that is proven.
-    signer: OnceLock<Option<String>>,
+    /// Whose key it was, once that is proven.
+    signer: OnceLock<Signer>,
+}
+
+/// The ring's id of a key, and when the key counts.
+struct Signer {
+    key_id: Option<String>,
+    lifetime: Lifetime,
 }
 
 #[pymethods]
@@ -139,10 +145,10 @@ impl Claim {
 
     /// After `authenticate`: the replay key (32 bytes) and the Unix second from which it may be forgotten, or None.
     fn replay_key<'py>(&self, py: Python<'py>, body: &[u8]) -> PyResult<Option<(Bound<'py, PyBytes>, i64)>> {
-        let key_id = self.signer.get().ok_or_else(not_authenticated)?;
+        let key_id = self.signer.get().ok_or_else(not_authenticated)?.key_id.as_deref();
         let scheme = &self.scheme.get().scheme;
         let content = self.content(py, body);
-        let replay = detached(py, body.len(), || scheme.replay_key(&self.read, key_id.as_deref(), content));
+        let replay = detached(py, body.len(), || scheme.replay_key(&self.read, key_id, content));
         Ok(replay.map(|(key, expires)| (PyBytes::new(py, &key), expires)))
     }
 
@@ -161,15 +167,16 @@ impl Claim {
         }
         let content = self.content(py, octets);
         let signer = detached(py, octets.len(), || scheme.authenticate(&self.read, &keys.0, content))?;
-        let key_id = keys.0.key_id(signer).map(str::to_owned);
-        self.signer.set(key_id).map_err(|_| authenticated_once())
+        let signer = Signer { key_id: keys.0.key_id(signer).map(str::to_owned), lifetime: keys.0.lifetime(signer) };
+        self.signer.set(signer).map_err(|_| authenticated_once())
     }
 
-    /// Checks the digest, the coverage, and the window again.
+    /// Checks the digest, the coverage, and again the window and the key's.
     fn conclude(slf: &Bound<'_, Self>, body: &Bound<'_, PyBytes>, now: f64) -> PyResult<Verified> {
         let claim = slf.get();
-        if claim.signer.get().is_none() {
-            return Err(not_authenticated());
+        let signer = claim.signer.get().ok_or_else(not_authenticated)?;
+        if !signer.lifetime.holds(milliseconds(now)) {
+            return Err(Error::new(Code::InvalidSignature, "the key ended while the body was read").into());
         }
         let octets = body.as_bytes();
         let scheme = &claim.scheme.get().scheme;
@@ -464,6 +471,6 @@ fn checked_age(max_age: Option<i64>) -> Result<Option<i64>, Error> {
 }
 
 #[allow(clippy::cast_possible_truncation)] // saturates, which is as far from any window as it gets
-fn milliseconds(seconds: f64) -> i64 {
+pub(super) fn milliseconds(seconds: f64) -> i64 {
     (seconds * 1000.0).floor() as i64
 }

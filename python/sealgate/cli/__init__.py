@@ -1,4 +1,4 @@
-"""The command line: make a key, canonicalize JSON, sign or verify one message, list the schemes, run the demo."""
+"""The command line: make and rotate keys, canonicalize JSON, sign or verify one message, list schemes, run the demo."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import IO, Any, TypeVar
 import click
 
 from sealgate import Key, KeyRing, Scheme, Signer, Verifier, __version__, canonicalize_json, schemes
+from sealgate.cli.keys import keys
 from sealgate.cli.message import Message
 from sealgate.exceptions import CanonicalizationError, ConfigurationError, Rejected, SealgateError
 from sealgate.keys import from_environment
@@ -52,6 +53,9 @@ class _OneLine(click.Group):
 @click.version_option(__version__, prog_name="sealgate")
 def cli() -> None:
     """HMAC request signatures: sign and verify messages, and see what each scheme covers."""
+
+
+cli.add_command(keys)
 
 
 def main() -> None:

@@ -15,9 +15,10 @@ from django.utils.module_loading import import_string
 
 from sealgate.django.middleware import SignatureMiddleware
 from sealgate.django.routes import endpoints, route_of, rules_of_found, rules_of_part
-from sealgate.django.settings import configured
+from sealgate.django.settings import configured, has_own_key
 from sealgate.exceptions import ConfigurationError
 from sealgate.policy import Exempt, Require
+from sealgate.replay import MemoryStore, workers_suspected
 from sealgate.verifier import Verifier
 
 __all__ = ["check_deployment", "check_settings"]
@@ -36,10 +37,11 @@ _INSIDE = {
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """`sealgate.E001` SEALGATE is wrong, `E002` no middleware, `E003` its place, `E004` it is there twice."""
+    """`sealgate.E001` SEALGATE is wrong, `E002` no middleware, `E003` its place, `E004` it is there twice, `E005` a key
+    of a view is SECRET_KEY."""
     messages: list[CheckMessage] = []
     try:
-        configured()
+        messages.extend(_framework_keys(configured().policy.verifier))
     except ConfigurationError as error:
         messages.append(Error(str(error), hint="Read the docstring of SignatureMiddleware.", id="sealgate.E001"))
     names = list(settings.MIDDLEWARE)
@@ -58,7 +60,8 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
     """`sealgate.W001` report only, `W002` DEBUG, `W003` an exempt include, `W004` an exemption that has ended, `W005` a
-    middleware that may rewrite the request after the last look at it, `W006` a short key, `W007` one key for two."""
+    middleware that may rewrite the request after the last look at it, `W006` a short key, `W007` one key for two,
+    `W008` a replay store of one process where there seem to be several."""
     try:
         own = configured().policy
     except ConfigurationError:
@@ -99,16 +102,33 @@ def _rewriters() -> Iterator[CheckMessage]:
         ours = ours or _is_ours(name)
 
 
-def _keys(default: Verifier) -> Iterator[CheckMessage]:
-    """Of every verifier that the setting or a rule names."""
+def _framework_keys(default: Verifier) -> Iterator[CheckMessage]:
+    for verifier in _verifiers(default):
+        if not has_own_key(verifier):
+            message = f"a key of {verifier!r} is SECRET_KEY, which signs sessions and tokens"
+            hint = "Make a key with `sealgate keygen`: each serves one purpose."
+            yield Error(message, hint=hint, id="sealgate.E005")
+
+
+def _verifiers(default: Verifier) -> list[Verifier]:
+    """Every verifier that the setting or a rule names."""
     rules = (rule for found in endpoints(get_resolver()) for rule in rules_of_found(found, "POST"))
     required = [verifier for rule in rules if isinstance(rule, Require) for verifier in rule.verifiers]
-    verifiers = list(dict.fromkeys([default, *required]))
+    return list(dict.fromkeys([default, *required]))
+
+
+def _keys(default: Verifier) -> Iterator[CheckMessage]:
+    verifiers = _verifiers(default)
     for verifier in verifiers:
         if verifier.ring.shortest < _SHORT:
             message = f"{verifier!r} has a key of {verifier.ring.shortest} bytes"
             hint = "Make a key with `sealgate keygen`: 32 random bytes (RFC 2104, 3)."
             yield checks.Warning(message, hint=hint, id="sealgate.W006")
+    workers = workers_suspected()
+    if workers is not None and any(isinstance(verifier.replay, MemoryStore) for verifier in verifiers):
+        message = f"a replay store in memory, and {workers}: a request counts once in each"
+        hint = "Give the verifiers a store that the workers share: sqlite:///..., redis://... or django-cache:default."
+        yield checks.Warning(message, hint=hint, id="sealgate.W008")
     for one, other in combinations(verifiers, 2):
         if one.ring.shares_key(other.ring):
             message = f"{one!r} and {other!r} have a key in common: what is signed for one may be right for the other"

@@ -8,19 +8,22 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import Signal
+from django.utils.encoding import force_bytes
 from django.utils.module_loading import import_string
 
 from sealgate.exceptions import ConfigurationError
+from sealgate.keys import holds
 from sealgate.policy import OnVerdict, Policy, Verdict
 from sealgate.verifier import Verifier
 from sealgate.wsgi import mount_point
 
-__all__ = ["Configured", "configured", "verdict_given"]
+__all__ = ["Configured", "configured", "has_own_key", "verdict_given"]
 
 _NAMES = frozenset({"VERIFIER", "SCRIPT_NAME", "PREFLIGHT", "REPORT_ONLY", "ON_VERDICT"})
-_READ_BY_US = frozenset({"SEALGATE", "FORCE_SCRIPT_NAME"})
+_READ_BY_US = frozenset({"SEALGATE", "FORCE_SCRIPT_NAME", "SECRET_KEY", "SECRET_KEY_FALLBACKS"})
 
 #: Sent with `verdict`, a `sealgate.policy.Verdict`, after each decision; an exception of a receiver is logged.
 verdict_given = Signal()
@@ -48,6 +51,8 @@ def configured() -> Configured:
     verifier = _imported("VERIFIER", given["VERIFIER"])
     if not isinstance(verifier, Verifier):
         raise ConfigurationError("SEALGATE['VERIFIER']: expected a Verifier, or the dotted path of one")
+    if not has_own_key(verifier):
+        raise ConfigurationError("SEALGATE['VERIFIER']: a key is Django's SECRET_KEY, which signs sessions and tokens")
     hook = _imported("ON_VERDICT", given.get("ON_VERDICT"))
     if hook is not None and not callable(hook):
         raise ConfigurationError("SEALGATE['ON_VERDICT']: expected a function, or the dotted path of one")
@@ -58,6 +63,18 @@ def configured() -> Configured:
     script_name = given.get("SCRIPT_NAME", settings.FORCE_SCRIPT_NAME or "")
     policy = Policy(verifier, on_verdict=_Tell(hook), **flags)
     return Configured(policy, mount_point(script_name, "SEALGATE['SCRIPT_NAME']"))
+
+
+def has_own_key(verifier: Verifier) -> bool:
+    """Whether no key of the verifier is SECRET_KEY or a fallback of it, in any form that HMAC takes for the same."""
+    try:
+        return not any(holds(verifier.ring, force_bytes(one)) for one in _framework_keys())
+    except ImproperlyConfigured:
+        return True  # there is no SECRET_KEY
+
+
+def _framework_keys() -> list[str | bytes]:
+    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
 
 
 class _Tell:

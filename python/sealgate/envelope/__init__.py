@@ -154,7 +154,7 @@ class Envelope:
 
     async def averify(self, document: Any) -> Opened:
         """As `verify`, and awaits."""
-        return await arun(self._verify(document))
+        return await arun(self._verify(document, awaits=True))
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """`Annotated[SignedPayload[...], envelope]`: see `sealgate.pydantic`, which this module does not import."""
@@ -168,9 +168,9 @@ class Envelope:
         text = yield from self._way.sign(octets, expires_in)
         return {self.payload: json.loads(octets), self.signature: text}
 
-    def _verify(self, document: Any) -> Steps[Opened]:
+    def _verify(self, document: Any, *, awaits: bool = False) -> Steps[Opened]:
         value, text = self._members(document)
-        return (yield from self._way.prove(text, lambda: self._received(value)))
+        return (yield from self._way.prove(text, lambda: self._received(value), awaits=awaits))
 
     def _members(self, document: Any) -> tuple[Any, str]:
         """The value and the signature of a dict with exactly these two members.

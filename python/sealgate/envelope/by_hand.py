@@ -30,6 +30,8 @@ class ByHand:
             self._key = key if isinstance(key, Key) else Key(key)
         finally:
             key = b""  # not in a traceback's local variables
+        if self._key.not_before is not None or self._key.not_after is not None:
+            raise ConfigurationError("key: has a not_before or a not_after, and nothing here says when it is used")
         if form not in _FORMS:
             raise ConfigurationError("form: expected pyjson, pyjson-utf8 or jcs")
         if hash not in _HEX_DIGITS:
@@ -43,7 +45,7 @@ class ByHand:
             raise ConfigurationError("expires_in: a legacy envelope has no end")
         return self._key.sign(octets, self._hash).hex()
 
-    def prove(self, text: str, canonical: Callable[[], bytes]) -> Steps[Opened]:
+    def prove(self, text: str, canonical: Callable[[], bytes], *, awaits: bool) -> Steps[Opened]:  # noqa: ARG002  as `Timed`
         yield from ()
         if not re.fullmatch(f"[0-9a-f]{{{_HEX_DIGITS[self._hash]}}}", text):
             raise SignatureMalformed("expected lower-case hex, of this hash's size")

@@ -49,7 +49,7 @@ class Timed:
         clock: Callable[[], float],
     ) -> None:
         try:
-            source = key_sources.load(cast("key_sources.Keys", keys))
+            source = key_sources.load(cast("key_sources.Keys", keys), hash="sha256", operations=["sign", "verify"])
         finally:
             keys = _NO_KEYS  # a traceback shows local variables: let it not find key material here
         if not isinstance(purpose, str) or not KEY_ID.fullmatch(purpose):
@@ -59,9 +59,10 @@ class Timed:
         self.name = purpose
         self._label = framed(_LABEL, purpose)
         self._keys = source.derive(self._label) if isinstance(source, KeyRing) else source
+        self._derived = (_NO_KEYS, _NO_KEYS)
         self._key_id = key_id
         self._max_age = whole("max_age", max_age, 2**40)
-        self._replay = replay_stores.load(replay, clock=clock)
+        self._replay = replay_stores.load(replay, clock=clock, max_age=self._max_age)
         self._clock = clock
 
     def sign(self, octets: bytes, expires_in: int | None) -> Steps[str]:
@@ -69,22 +70,25 @@ class Timed:
             raise ConfigurationError("expires_in: more than max_age, after which nothing is opened")
         ring = yield from self._ring(self._key_id)
         key_id = self._key_id if self._key_id is not None or not ring.key_ids else ring.key_ids[0]
-        created = int(self._clock())
+        now = self._clock()
+        created = int(now)
         claim = Claim(key_id, created, None if expires_in is None else created + expires_in, secrets.token_urlsafe(18))
-        return claim._replace(octets=ring.sign(claim.framed(self.name) + octets, key_id)).write()
+        return claim._replace(octets=ring.sign(claim.framed(self.name) + octets, key_id, now=now)).write()
 
-    def prove(self, text: str, canonical: Callable[[], bytes]) -> Steps[Opened]:
+    def prove(self, text: str, canonical: Callable[[], bytes], *, awaits: bool) -> Steps[Opened]:
         """The order of checks: claim, window, keys, canonical form, signature, window again, replay."""
         claim = Claim.read(text)
         try:
             claim.check_window(self._clock(), self._max_age)
             ring = yield from self._ring(claim.key_id)
             octets = canonical()
-            key_id = ring.verify(claim.framed(self.name) + octets, claim.octets, claim.key_id)
-            claim.check_window(self._clock(), self._max_age)  # a slow key source does not extend a life
+            now = self._clock()
+            key_id = ring.verify(claim.framed(self.name) + octets, claim.octets, claim.key_id, now=now)
+            claim.check_window(now, self._max_age)  # a slow key source does not extend a life
             if self._replay is not None:
                 once = framed(_LABEL, self.name, key_id, claim.nonce, claim.created)
-                yield from self._remember(self._replay, hashlib.sha256(once).digest(), claim.end(self._max_age))
+                add = replay_stores.adder(self._replay, awaits=awaits)
+                yield from self._remember(add, hashlib.sha256(once).digest(), claim.end(self._max_age))
         except (Rejected, Unavailable) as error:
             error.key_id = claim.key_id
             raise
@@ -104,11 +108,17 @@ class Timed:
             ring = key_sources.found(key_id, answer)
         except Exception as error:  # noqa: BLE001  whatever it is, nothing can be sealed or opened
             raise _unavailable("key source", error) from None
-        return (_NO_KEYS if ring is None else ring).derive(self._label)
+        if ring is None:
+            return _NO_KEYS.derive(self._label)
+        of, derived = self._derived
+        if of is not ring:  # a file's keys are the same ring until they change
+            derived = ring.derive(self._label)
+            self._derived = (ring, derived)
+        return derived
 
-    def _remember(self, store: replay_stores.ReplayStore, key: bytes, end: int) -> Steps[None]:
+    def _remember(self, add: replay_stores.Add, key: bytes, end: int) -> Steps[None]:
         try:
-            new: Any = store.add(key, end + _REPLAY_MARGIN)
+            new: Any = add(key, end + _REPLAY_MARGIN)
             if inspect.isawaitable(new):
                 new = yield new
         except Exception as error:  # noqa: BLE001  as above

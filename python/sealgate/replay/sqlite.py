@@ -1,0 +1,244 @@
+"""A file on a local disk, for the processes of one host: SQLite with a write-ahead log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from sealgate.exceptions import ConfigurationError, Unavailable
+from sealgate.replay.store import SLICE, ended
+
+__all__ = ["SQLiteStore"]
+
+#: Seconds that one `add` waits for other threads and processes, and that the first opening may take.
+_PATIENCE, _OPENING = 0.25, 5.0
+#: Rows that one `add` deletes at most, of those that have ended.
+_STEP = 32
+_CAPACITY = 10_000_000
+_DURABLE = ("NORMAL", "FULL")
+_REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs"})
+_log = logging.getLogger("sealgate")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY, slice INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS seen_by_slice ON seen (slice);
+CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER, slice INTEGER, floor INTEGER);
+INSERT INTO state VALUES (1, 0, 0, -9223372036854775808) ON CONFLICT DO NOTHING;
+"""
+
+
+class SQLiteStore:
+    """Replay keys in the file at `path`, which is absolute and on a local disk.
+
+    `capacity`: keys; a full store refuses. `synchronous`: `NORMAL` outlives the end of every process, but after a loss
+    of power the last accepted messages may be accepted once more; `FULL` syncs each of them to the disk before it is
+    accepted. `clock`: Unix seconds.
+
+    One connection a process, since SQLite has one writer a file; it is closed before a fork and opened anew on both
+    sides of it, since the locks of a file do not survive one (sqlite.org/howtocorrupt.html, 2.6).
+
+    Raises `ConfigurationError` where the file cannot be used, and `Unavailable` or `sqlite3.Error` later.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        capacity: int = _CAPACITY,
+        synchronous: str = "NORMAL",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = os.fspath(path)
+        if not Path(self._path).is_absolute() or "\0" in self._path or ":memory:" in self._path:
+            raise ConfigurationError("replay: SQLite needs the absolute path of a file: sqlite:///run/replay.db")
+        if synchronous not in _DURABLE:
+            raise ConfigurationError("replay: synchronous is NORMAL or FULL")
+        if type(capacity) is not int or not 0 <= capacity < 2**40:
+            raise ConfigurationError("replay: capacity is a whole number of keys")
+        if (kind := _file_system(self._path)) in _REMOTE:
+            raise ConfigurationError(f"replay: SQLite needs a local disk, this path is on {kind}")
+        self.synchronous = synchronous
+        self._capacity = capacity
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._file = (0, 0)
+        try:
+            self._open(_OPENING).close()
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigurationError(f"replay: the SQLite file cannot be used: {error}") from None
+        _stores.add(self)
+
+    @classmethod
+    def from_url(cls, url: str, *, clock: Callable[[], float] = time.time) -> SQLiteStore:
+        """`sqlite:///absolute/path`, with `?synchronous=FULL` and `?capacity=...`."""
+        parts = urlsplit(url)
+        if not url.startswith("sqlite:///") or parts.fragment:
+            raise ConfigurationError("replay: SQLite needs the absolute path of a file: sqlite:///run/replay.db")
+        settings = dict(parse_qsl(parts.query, keep_blank_values=True))
+        capacity = settings.pop("capacity", str(_CAPACITY))
+        synchronous = settings.pop("synchronous", "NORMAL").upper()
+        if settings or not (capacity.isascii() and capacity.isdigit() and len(capacity) < 13):
+            raise ConfigurationError("replay: SQLite takes ?synchronous=NORMAL|FULL and ?capacity=keys")
+        return cls(unquote(parts.path), capacity=int(capacity), synchronous=synchronous, clock=clock)
+
+    def __repr__(self) -> str:
+        return f"<SQLiteStore {self._path} synchronous={self.synchronous}>"
+
+    def add(self, key: bytes, expires: int, /) -> bool:
+        now = int(self._clock())
+        over = ended(key, expires, now)
+        if not self._lock.acquire(timeout=_PATIENCE):
+            raise Unavailable("the replay file is busy")
+        try:
+            try:
+                return self._add(self._connected(), key, expires, now, over=over)
+            except sqlite3.Error:
+                self._disconnect()  # the next one opens it anew, whatever was wrong with this connection
+                raise
+        finally:
+            self._lock.release()
+
+    async def aadd(self, key: bytes, expires: int, /) -> bool:
+        """In a thread: a disk may be slow, and the event loop is not to wait for it."""
+        return await asyncio.to_thread(self.add, key, expires)
+
+    def __len__(self) -> int:
+        """Keys in the file, some of which may have ended."""
+        with self._lock:
+            size: int = self._connected().execute("SELECT size FROM state").fetchone()[0]
+        return size
+
+    def close(self) -> None:
+        """Closes the file; the next `add` opens it again."""
+        with self._lock:
+            self._disconnect()
+
+    def _add(self, connection: sqlite3.Connection, key: bytes, expires: int, now: int, *, over: bool) -> bool:
+        """The same steps as in the native set, as one transaction of one writer."""
+        ask = connection.execute
+        ask("BEGIN IMMEDIATE")
+        new = False
+        try:
+            before = size, current, floor = ask("SELECT size, slice, floor FROM state").fetchone()
+            if current != now // SLICE:
+                current = now // SLICE
+                last = ask("SELECT max(slice) FROM seen WHERE slice < ?", (current,)).fetchone()[0]
+                if last is not None:
+                    floor = max(floor, (last + 1) * SLICE - 1)
+            if floor >= 0:
+                ends = "SELECT key FROM seen WHERE slice <= ? ORDER BY slice LIMIT ?"
+                size -= ask(f"DELETE FROM seen WHERE key IN ({ends})", (floor // SLICE, _STEP)).rowcount  # noqa: S608
+            if not over and expires > floor:
+                slot = (key, expires // SLICE)
+                new = ask("INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING", slot).rowcount == 1
+                if new and size >= self._capacity:
+                    raise Unavailable("the replay file is full")
+            after = (size + new, current, floor)
+            if after != before:
+                ask("UPDATE state SET size = ?, slice = ?, floor = ?", after)
+            ask("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                ask("ROLLBACK")
+            raise
+        return new
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is not None and self._file != _identity(self._path):
+            _log.error("the replay file was replaced or deleted: what it knew is forgotten")
+            self._disconnect()
+        if self._connection is None:
+            self._connection = self._open(_PATIENCE)
+            self._file = _identity(self._path)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _open(self, patience: float) -> sqlite3.Connection:
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600))
+        end = time.monotonic() + patience
+        connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        while True:
+            try:
+                # Several processes that make the file at once are told "locked" without any patience.
+                if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                    if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+                        raise sqlite3.NotSupportedError("this file system has no write-ahead log")
+                    connection.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
+                elif connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchone() is None:
+                    connection.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
+                connection.execute(f"PRAGMA synchronous = {self.synchronous}")
+                connection.execute("SELECT size, slice, floor FROM state").fetchone()
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > end:
+                    connection.close()
+                    raise
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                time.sleep(random.uniform(0.005, 0.03))  # noqa: S311  so that they do not try again together
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return connection
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """Which file that is; one that is gone is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  a microsecond, on each request
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_dev, status.st_ino
+
+
+def _file_system(path: str) -> str | None:
+    """Its type, where the system says."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    real = os.path.realpath(path)
+    best: tuple[str, str | None] = ("", None)
+    for line in mounts:
+        place, kind = line.split(" ")[1:3]
+        place = place.replace("\\040", " ")
+        inside = real == place or real.startswith(place.rstrip("/") + "/")
+        if inside and len(place) >= len(best[0]):
+            best = (place, kind)
+    return best[1]
+
+
+_stores: weakref.WeakSet[SQLiteStore] = weakref.WeakSet()
+_forking = threading.Lock()
+_held: list[SQLiteStore] = []
+
+
+def _before_fork() -> None:
+    _forking.acquire()
+    for store in list(_stores):
+        store._lock.acquire()
+        _held.append(store)
+        store._disconnect()
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop()._lock.release()
+    _forking.release()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

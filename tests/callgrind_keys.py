@@ -1,0 +1,110 @@
+"""An unknown key id costs what a known one costs, in instructions: `python tests/callgrind_keys.py`.
+
+A stopwatch would see the machine, callgrind counts. Exit code 1 where a ring's counts lie more than 0.5 % apart, or where there
+is no valgrind.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sealgate import Key, KeyRing, Rejected, Request, Signer, Verifier, schemes
+
+_ORIGIN = "https://api.shop.example"
+_NOW = 1_800_000_000
+_ROUNDS = 200
+_REFUSE = "--refuse"
+_APART = 0.005
+#: How many keys the widest id has, and how many of them have ended.
+_RINGS = ((1, 0), (2, 0), (2, 1), (5, 0), (5, 3))
+#: Ids of one length: it is public, and each octet of it costs. `thin` has one key, `wide` all of them.
+_ASKED = ("wide", "thin", "none")
+_NOBODYS = b"thirty-two octets of nobody's key"
+
+
+def main() -> int:
+    valgrind = shutil.which("valgrind")
+    if valgrind is None:
+        print("no valgrind on PATH: apt-get install valgrind", file=sys.stderr)
+        return 1
+    counts = _instructions(valgrind)
+    worst = 0.0
+    print("candidates  ended  " + "  ".join(f"{key_id:>8}" for key_id in _ASKED) + "  apart")
+    for candidates, ended in _RINGS:
+        row = [counts.pop(0) for _ in _ASKED]
+        apart = (max(row) - min(row)) / min(row)
+        worst = max(worst, apart)
+        cells = "  ".join(f"{count:8.0f}" for count in row)
+        print(f"{candidates:10}  {ended:5}  {cells}  {apart:.3%}")
+    return 0 if worst <= _APART else 1
+
+
+def refuse() -> None:
+    """Requests that name each key id and are signed with nobody's key; between two of them a part of callgrind's ends."""
+    refusals = [_refusals(key_id, candidates, ended) for candidates, ended in _RINGS for key_id in _ASKED]
+    for refusal in refusals:
+        refusal(20)  # keys prepare their states at the first use
+    time.clock_getres(time.CLOCK_MONOTONIC)
+    for refusal in refusals:
+        refusal(_ROUNDS)
+        time.clock_getres(time.CLOCK_MONOTONIC)
+
+
+def _refusals(key_id: str, candidates: int, ended: int) -> Callable[[int], None]:
+    """`ended`: so many of the candidates count no longer."""
+    wide = [
+        Key(b"one of several keys, this is nr %02d" % n, not_after=_NOW if n < ended else None)
+        for n in range(candidates)
+    ]
+    keys = KeyRing({"thin": b"thirty-two octets of the thin key", "wide": wide})
+    verifier = Verifier(schemes.RFC9421, keys=keys, origin=_ORIGIN, replay="off", clock=_clock)
+    request = Request("POST", "/orders", [("Content-Type", "application/json")], b'{"total":1}', origin=_ORIGIN)
+    signed = Signer(schemes.RFC9421, key=_NOBODYS, key_id=key_id, clock=_clock).sign(request)
+
+    def refuse(rounds: int) -> None:
+        for _ in range(rounds):
+            try:
+                verifier.verify(signed)
+            except Rejected:
+                continue
+            raise AssertionError("nobody's signature was accepted")
+
+    return refuse
+
+
+def _clock() -> float:
+    return _NOW
+
+
+def _instructions(valgrind: str) -> list[float]:
+    """Of one refusal, for each ring and id."""
+    with tempfile.TemporaryDirectory() as folder:
+        tool = ["--tool=callgrind", f"--callgrind-out-file={folder}/out", "--dump-before=clock_getres*"]
+        done = subprocess.run(
+            [valgrind, *tool, sys.executable, __file__, _REFUSE],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+            check=False,
+        )
+        if done.returncode:
+            raise SystemExit(done.stderr[-2000:])
+        parts = sorted(Path(folder).glob("out.*"), key=lambda part: int(part.suffix[1:]))
+        totals = [re.search(r"^totals: (\d+)", part.read_text(), re.MULTILINE) for part in parts]
+    counts = [int(total[1]) / _ROUNDS for total in totals if total]
+    return counts[-len(_RINGS) * len(_ASKED) :]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == [_REFUSE]:
+        refuse()
+    else:
+        sys.exit(main())
