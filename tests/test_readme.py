@@ -84,7 +84,9 @@ def test_the_clients_example_runs() -> None:
         thread.start()
         try:
             signer = Signer(schemes.RFC9421, key_id="acme", key=KEY)
-            exec(compile(BLOCKS["clients"], "README.md", "exec"), {"signer": signer, "origin": origin})
+            names: dict[str, Any] = {"signer": signer, "origin": origin}
+            exec(compile(BLOCKS["clients"], "README.md", "exec"), names)
+            names["client"].close()
             unsigned = httpx2.post(f"{origin}/orders", json={"id": 7})
         finally:
             server.shutdown()
