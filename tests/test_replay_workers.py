@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,8 +21,9 @@ PARENT, OWN, OTHER = 100, 101, 102
 @pytest.fixture
 def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(workers, "_PROC", tmp_path)
-    monkeypatch.setattr(os, "getppid", lambda: PARENT)
-    monkeypatch.setattr(os, "getpid", lambda: OWN)
+    # Theirs only: what multiprocessing collects meanwhile asks for the real one.
+    seen = SimpleNamespace(environ=os.environ, getppid=lambda: PARENT, getpid=lambda: OWN)
+    monkeypatch.setattr(workers, "os", seen)
     monkeypatch.delenv("WEB_CONCURRENCY", raising=False)
     monkeypatch.setattr("sealgate.replay.memory._told", set())
     return tmp_path
