@@ -123,6 +123,10 @@ class SQLiteStore:
         with self._lock:
             self._disconnect()
 
+    def __del__(self) -> None:
+        if getattr(self, "_connection", None) is not None:  # half-made, where its file was refused
+            self._disconnect()
+
     def _add(self, connection: sqlite3.Connection, key: bytes, expires: int, now: int, *, over: bool) -> bool:
         """The same steps as in the native set, as one transaction of one writer."""
         ask = connection.execute
