@@ -10,7 +10,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
-use crate::mac::{Hash, Lifetime};
+use crate::key::Lifetime;
+use crate::mac::Hash;
 
 /// RFC 7518, 3.1.
 const ALGORITHMS: [(&str, Hash); 3] = [("HS256", Hash::Sha256), ("HS384", Hash::Sha384), ("HS512", Hash::Sha512)];

@@ -1,7 +1,7 @@
 //! The verification core of sealgate.
 //!
 //! A [`scheme::Scheme`] says, as data, how a party signs. It reads a [`verify::Claim`] from a request; the claim is
-//! proven with a [`mac::KeyRing`]; only then is anything remembered. The core has no clock and no I/O: times, nonces
+//! proven with a [`ring::KeyRing`]; only then is anything remembered. The core has no clock and no I/O: times, nonces
 //! and bodies are arguments.
 #![cfg_attr(not(feature = "python"), forbid(unsafe_code))]
 
@@ -13,11 +13,13 @@ pub mod error;
 pub mod grammar;
 pub mod json;
 pub mod jwk;
+pub mod key;
 pub mod mac;
 pub mod message_signature;
 pub mod part;
 pub mod replay;
 pub mod request;
+pub mod ring;
 pub mod scheme;
 pub mod sign;
 pub mod signature_base;

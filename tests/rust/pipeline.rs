@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 
 use _native::content::Content;
 use _native::error::{Code, Error};
-use _native::mac::{Hash, KeyRing};
+use _native::mac::Hash;
 use _native::request::FieldPairs;
+use _native::ring::KeyRing;
 use _native::scheme::Scheme;
 use _native::sign::ToSign;
 use _native::target::{Origin, Target};

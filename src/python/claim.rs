@@ -1,0 +1,198 @@
+//! A claim, and what it becomes once it is proven.
+
+use std::sync::OnceLock;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+use super::detached;
+use super::json::bytes_of;
+use super::keys::KeyRing;
+use super::scheme::{Scheme, milliseconds};
+use crate::claims::Claims;
+use crate::content::{Content, ReadBody};
+use crate::error::{Code, Error};
+use crate::key::Lifetime;
+use crate::verify;
+
+/// A request that was proven.
+#[pyclass(frozen, module = "sealgate._native")]
+pub(super) struct Verified {
+    /// Proven: its signature, its digest and its coverage hold.
+    claim: Py<Claim>,
+    body: Py<PyBytes>,
+}
+
+#[pymethods]
+impl Verified {
+    #[getter]
+    fn key_id(&self) -> Option<&str> {
+        self.claim.get().signer.get().and_then(|signer| signer.key_id.as_deref())
+    }
+
+    #[getter]
+    fn scheme(&self) -> &str {
+        self.claim.get().scheme.get().scheme.name()
+    }
+
+    #[getter]
+    fn covered<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.names())
+    }
+
+    #[getter]
+    fn created(&self) -> Option<i64> {
+        self.claims().created.as_ref().map(|created| created.milliseconds.div_euclid(1000))
+    }
+
+    #[getter]
+    fn nonce(&self) -> Option<&str> {
+        self.claims().nonce.as_deref()
+    }
+
+    #[getter]
+    fn message_id(&self) -> Option<&str> {
+        self.claims().message_id.as_deref()
+    }
+
+    #[getter]
+    fn body(&self, py: Python<'_>) -> Py<PyBytes> {
+        self.body.clone_ref(py)
+    }
+
+    fn __repr__(&self) -> String {
+        let key_id = self.key_id().unwrap_or("anonymous");
+        format!("<Verified {} by {key_id:?} covering {}>", self.scheme(), self.names().join(" "))
+    }
+}
+
+impl Verified {
+    fn claims(&self) -> &Claims {
+        self.claim.get().read.claims()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let claim = self.claim.get();
+        claim.scheme.get().scheme.covered(&claim.read)
+    }
+}
+
+/// What a request says of itself, unproven.
+#[pyclass(frozen, module = "sealgate._native")]
+pub(super) struct Claim {
+    scheme: Py<Scheme>,
+    read: verify::Claim,
+    /// The body and what was read of it, where that is what is signed.
+    body: OnceLock<(Py<PyBytes>, ReadBody)>,
+    /// Whose key it was, once that is proven.
+    signer: OnceLock<Signer>,
+}
+
+/// The ring's id of a key, and when the key counts.
+struct Signer {
+    key_id: Option<String>,
+    lifetime: Lifetime,
+}
+
+#[pymethods]
+impl Claim {
+    #[getter]
+    fn key_id(&self) -> Option<&str> {
+        self.read.key_id()
+    }
+
+    /// The claim with what the body says of itself, for a scheme that has `claims_in_body`; and its window.
+    fn with_body(slf: &Bound<'_, Self>, body: &Bound<'_, PyBytes>, now: f64) -> PyResult<Self> {
+        let (claim, octets) = (slf.get(), body.as_bytes());
+        let scheme = &claim.scheme.get().scheme;
+        let (read, members) =
+            detached(slf.py(), octets.len(), || scheme.read_claims(&claim.read, octets, milliseconds(now)))?;
+        let body = OnceLock::from((body.clone().unbind(), members));
+        Ok(Self { scheme: claim.scheme.clone_ref(slf.py()), read, body, signer: OnceLock::new() })
+    }
+
+    /// After `authenticate`: the replay key (32 bytes) and the Unix second from which it may be forgotten, or None.
+    fn replay_key<'py>(&self, py: Python<'py>, body: &[u8]) -> PyResult<Option<(Bound<'py, PyBytes>, i64)>> {
+        let key_id = self.signer.get().ok_or_else(not_authenticated)?.key_id.as_deref();
+        let scheme = &self.scheme.get().scheme;
+        let content = self.content(py, body);
+        let replay = detached(py, body.len(), || scheme.replay_key(&self.read, key_id, content));
+        Ok(replay.map(|(key, expires)| (PyBytes::new(py, &key), expires)))
+    }
+
+    /// Checks the signature against every candidate key; `body` only where `Scheme.signs_body`.
+    fn authenticate(&self, py: Python<'_>, keys: &KeyRing, body: Option<&Bound<'_, PyBytes>>) -> PyResult<()> {
+        let scheme = &self.scheme.get().scheme;
+        let octets = body.map(PyBytesMethods::as_bytes).unwrap_or_default();
+        match (self.body.get(), body) {
+            (Some((read, _)), body) if !body.is_some_and(|body| read.is(body)) => return Err(other_body()),
+            (None, Some(body)) => {
+                if let Some(members) = detached(py, octets.len(), || scheme.read_body(&self.read, octets))? {
+                    self.body.set((body.clone().unbind(), members)).map_err(|_| authenticated_once())?;
+                }
+            }
+            _ => {}
+        }
+        let content = self.content(py, octets);
+        let signer = detached(py, octets.len(), || scheme.authenticate(&self.read, &keys.0, content))?;
+        let signer = Signer { key_id: keys.0.key_id(signer).map(str::to_owned), lifetime: keys.0.lifetime(signer) };
+        self.signer.set(signer).map_err(|_| authenticated_once())
+    }
+
+    /// Checks the digest, the coverage, and again the window and the key's.
+    fn conclude(slf: &Bound<'_, Self>, body: &Bound<'_, PyBytes>, now: f64) -> PyResult<Verified> {
+        let claim = slf.get();
+        let signer = claim.signer.get().ok_or_else(not_authenticated)?;
+        if !signer.lifetime.holds(milliseconds(now)) {
+            return Err(Error::new(Code::InvalidSignature, "the key ended while the body was read").into());
+        }
+        let octets = body.as_bytes();
+        let scheme = &claim.scheme.get().scheme;
+        detached(slf.py(), octets.len(), || scheme.conclude(&claim.read, octets, milliseconds(now)))?;
+        Ok(Verified { claim: slf.clone().unbind(), body: claim.proven(body)?.unbind() })
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Claim {}>", self.scheme.get().scheme.name())
+    }
+}
+
+impl Claim {
+    /// What `scheme` has read of a request.
+    pub(super) fn new(scheme: Py<Scheme>, read: verify::Claim) -> Self {
+        Self { scheme, read, body: OnceLock::new(), signer: OnceLock::new() }
+    }
+
+    /// What is signed of `body`, the body that was authenticated.
+    fn content<'a>(&'a self, py: Python<'a>, body: &'a [u8]) -> Content<'a> {
+        match self.body.get() {
+            Some((received, read)) => Content::new(received.as_bytes(py), Some(read)),
+            None => Content::received(body),
+        }
+    }
+
+    /// The very octets that were proven: `body`, or what was read of it.
+    fn proven<'py>(&self, body: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyBytes>> {
+        let (py, octets) = (body.py(), body.as_bytes());
+        match self.body.get() {
+            Some((received, _)) if !received.is(body) => Err(other_body()),
+            Some((_, ReadBody::Members(selected))) => Ok(PyBytes::new(py, selected.object())),
+            Some((_, ReadBody::Canonical(canonical))) if !canonical.is_whole(octets) => bytes_of(py, canonical, octets),
+            None if self.scheme.get().scheme.body_form().is_some() && !octets.is_empty() => Err(other_body()),
+            _ => Ok(body.clone()),
+        }
+    }
+}
+
+fn other_body() -> PyErr {
+    PyRuntimeError::new_err("not the body that was authenticated")
+}
+
+fn not_authenticated() -> PyErr {
+    PyRuntimeError::new_err("the claim has not been authenticated")
+}
+
+fn authenticated_once() -> PyErr {
+    PyRuntimeError::new_err("a claim is authenticated once")
+}
