@@ -105,7 +105,7 @@ impl KeyRing {
     }
 
     /// The key ids, in the order given.
-    pub fn key_ids(&self) -> impl Iterator<Item = Option<&str>> {
+    pub fn key_ids(&self) -> impl ExactSizeIterator<Item = Option<&str>> {
         self.entries.iter().map(|(id, _)| id.as_deref())
     }
 

@@ -22,6 +22,7 @@ RUST = ROOT / "src"
 PYTHON_LAYERS = [
     {"exceptions"},
     {"_native", "answer"},
+    {"steps"},
     {"schemes", "keys", "replay"},
     {"signer", "verifier", "envelope"},
     {"__init__", "policy"},
@@ -69,7 +70,8 @@ def rank(layers: list[set[str]], module: str) -> int:
 
 def python_modules() -> Iterator[tuple[str, Path]]:
     for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE).with_suffix("").parts[0], path
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        yield "cli" if "commands" in parts else parts[0], path  # `manage.py`'s are a command line of their own
 
 
 def imports(text: str, package: list[str]) -> Iterator[str]:

@@ -108,6 +108,7 @@ class KeyRing:
         """Whether a key of this ring is one of the other's as well, under whatever id."""
     @property
     def key_ids(self) -> tuple[str | None, ...]: ...
+    def __len__(self) -> int: ...
     def derive(self, label: bytes) -> KeyRing:
         """The same ids, each key derived as `Key.derive` does."""
     @property

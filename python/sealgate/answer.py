@@ -29,16 +29,21 @@ class Answer:
 
 def answer_to(error: Rejected | Unavailable) -> Answer:
     """What the caller of a refused request is told."""
+    if isinstance(error, Unavailable) and error.retry_after is not None:
+        return _make(error.status, ("Retry-After", str(error.retry_after)))
     return _ANSWERS.get(error.status) or _make(error.status)
 
 
-def _make(status: int) -> Answer:
+def _make(status: int, *more: tuple[str, str]) -> Answer:
+    if status == HTTPStatus.OK:  # a duplicate that is acknowledged: the answer was given to the first one
+        return Answer(status, (("Content-Length", "0"), ("Cache-Control", "no-store")), b"")
     problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     body = json.dumps(problem).encode() + b"\n"
     headers = [
         ("Content-Type", "application/problem+json"),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
+        *more,
     ]
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append(("WWW-Authenticate", 'Signature realm="sealgate"'))

@@ -27,6 +27,7 @@ from sealgate.exceptions import (
     Unavailable,
 )
 from sealgate.policy import Choice, OnVerdict, Passed, Policy, Require
+from sealgate.replay import Delivery
 from sealgate.verifier import Verifier
 
 __all__ = [
@@ -51,6 +52,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _KEY = "sealgate"  # not scope["state"], which not every server provides
 _DONE = object()
 _WEBSOCKET_POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
+#: What the content of an answer comes in (ASGI, and its extensions).
+_CONTENT = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 
 
 class Layer:
@@ -73,8 +76,9 @@ class Layer:
         scope["headers"] = list(scope["headers"])
         choice = self._choose(scope)
         body = Body(scope, receive, choice.demand)
+        delivery = Delivery() if kind == "http" else None  # a handshake has no answer to tell of
         try:
-            passed = await self._admit(scope, choice, body)
+            passed = await self._admit(scope, choice, body, delivery)
         except (Rejected, Unavailable) as error:
             told = self._policy.refused(error, method_of(scope), scope["path"], choice.route)
             if told is not None:
@@ -83,9 +87,12 @@ class Layer:
             passed = Passed("report-only", acts_of(scope), choice.demand, policy=self._policy)
         # In the scope itself, not in a copy: what stands outside reads there what the router writes.
         scope[_KEY] = passed
-        await self._app(scope, body.again(), send)
+        if delivery is not None and delivery.is_underway:
+            await _answer(self._app, scope, body.again(), send, delivery)
+        else:
+            await self._app(scope, body.again(), send)
 
-    async def _admit(self, scope: Scope, choice: Choice, body: Body) -> Passed:
+    async def _admit(self, scope: Scope, choice: Choice, body: Body, delivery: Delivery | None) -> Passed:
         demand, acts = choice.demand, acts_of(scope)
         if scope.get("root_path", "") != self._root_path:
             # What is signed is the whole path; what is routed on is the rest of it after this.
@@ -100,10 +107,29 @@ class Layer:
             return Passed("exempt", acts, None, policy=self._policy)
         if self._policy.preflight and _is_preflight(self._policy, scope):
             return Passed("preflight", acts, demand, policy=self._policy)
-        verified = await policy.averify(demand, request_of(scope, choice.params), body.read)
+        verified = await policy.averify(demand, request_of(scope, choice.params), body.read, delivery)
         body.replace(verified.body)
         self._policy.accepted(verified, method_of(scope), scope["path"], choice.route)
         return Passed("proven", acts, demand, verified, self._policy)
+
+
+async def _answer(app: App, scope: Scope, receive: Receive, send: Send, delivery: Delivery) -> None:
+    """The application answers, and `delivery` is told: before the last of it is sent, so that who repeats a message
+    that was answered finds it so; what runs in the background afterwards does not count."""
+    status = None
+
+    async def told(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+        elif message["type"] in _CONTENT and not message.get("more_body", False):
+            await delivery.aanswered(status)
+        await send(message)
+
+    try:
+        await app(scope, receive, told)
+    finally:
+        await delivery.aanswered(None)  # where there was no whole answer
 
 
 class SignatureMiddleware(Layer):

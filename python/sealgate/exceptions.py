@@ -46,11 +46,18 @@ class CanonicalizationError(SealgateError, ValueError):
 
 
 class Unavailable(SealgateError):
-    """A key source or a replay store did not answer, so nothing can be accepted: answer 503. `key_id` as `Rejected`."""
+    """A key source or a replay store did not answer, so nothing can be accepted: answer 503. `key_id` as `Rejected`.
+
+    `retry_after`: seconds after which it may be otherwise, where that is known (RFC 9110, 10.2.3).
+    """
 
     code: ClassVar[str] = "unavailable"
     status: ClassVar[int] = 503
     key_id: str | None = None
+
+    def __init__(self, message: str = "", *, retry_after: int | None = None) -> None:
+        super().__init__(message or self.code)
+        self.retry_after = retry_after
 
 
 class Rejected(SealgateError):
@@ -125,9 +132,14 @@ class Expired(Rejected):
 
 
 class Replayed(Rejected):
-    """Accepted once already."""
+    """Accepted once already. `status` is 200 where duplicates are acknowledged and the first one was answered 2xx."""
 
     code = "nonce-replayed"
+
+    def __init__(self, message: str = "", index: int | None = None, *, status: int | None = None) -> None:
+        super().__init__(message, index)
+        if status is not None:
+            self.status = status  # type: ignore[misc]  # the request is not acted on, so it is a refusal all the same
 
 
 class TargetAmbiguous(Rejected):

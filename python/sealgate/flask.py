@@ -17,11 +17,13 @@ from sealgate import policy
 from sealgate._native import Request
 from sealgate.exceptions import BodyUnreadable, ConfigurationError, Rejected, Unavailable
 from sealgate.policy import OnVerdict, Policy, Require, Rule
+from sealgate.replay import Delivery
 from sealgate.verifier import Verifier
-from sealgate.wsgi import Body, check_mount, field_names, has_body, mount_point, prove
+from sealgate.wsgi import Body, Told, check_mount, field_names, has_body, mount_point, prove
 
 __all__ = ["Gate", "Sealgate"]
 
+_DELIVERY = "sealgate.delivery"
 _log = logging.getLogger("sealgate")
 
 
@@ -72,6 +74,9 @@ class Sealgate:
         gate = Gate(app, self._policy(verifier), self._mount)
         app.extensions["sealgate"] = gate
         app.before_request_funcs.setdefault(None, []).insert(0, gate.check)
+        # The last of all that see the answer: hooks of an application run in the opposite order.
+        app.after_request_funcs.setdefault(None, []).insert(0, gate.answered)
+        app.teardown_request_funcs.setdefault(None, []).insert(0, gate.ended)
 
 
 class Gate:
@@ -90,7 +95,7 @@ class Gate:
         context.verified = None  # a context that is kept would keep an earlier request's
         environ = request.environ
         route = None if request.url_rule is None else request.url_rule.rule
-        body = None
+        body, delivery = None, Delivery()
         try:
             check_mount(environ, self._mount)
             demand = self.policy.demand(self._rules(request) if policy.any_rules() else (), request.method)
@@ -103,7 +108,7 @@ class Gate:
             body = _Body(request, demand)
             params = policy.received_params(request.view_args or {}, request.path) if demand.reads_params else None
             received = Request.from_wsgi(environ, params=params)
-            context.verified = verified = prove(environ, demand, received, body, self._limit)
+            context.verified = verified = prove(environ, demand, received, body, delivery, self._limit)
             vars(request).pop("content_length", None)  # Werkzeug keeps what it was, if somebody has asked
         except (Rejected, Unavailable) as error:
             told = self.policy.refused(error, request.method, request.path, route)
@@ -113,7 +118,22 @@ class Gate:
                 body.put_back()
         else:
             self.policy.accepted(verified, request.method, request.path, route)
+        if delivery.is_underway:
+            environ[_DELIVERY] = _Underway(delivery)
         return None
+
+    def answered(self, response: Response) -> Response:
+        """Keeps the status: what comes after the hooks, such as the session, may fail, and another answer takes it."""
+        underway: _Underway | None = current_request.environ.get(_DELIVERY)
+        if underway is not None:
+            underway.answer(response)
+        return response
+
+    def ended(self, error: BaseException | None) -> None:
+        """Tells the delivery how it was answered; of a stream, once that ends."""
+        underway: _Underway | None = current_request.environ.pop(_DELIVERY, None)
+        if underway is not None:
+            underway.end(error)
 
     @property
     def _limit(self) -> float:
@@ -132,6 +152,27 @@ class Gate:
             rule = policy.rule_of(self._app.blueprints.get(name))  # an endpoint's dot need not be a blueprint's
             if rule is not None:
                 yield rule
+
+
+class _Underway:
+    """A request of which duplicates are to be acknowledged."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+        self._status: int | None = None
+        self._streams = False
+
+    def answer(self, response: Response) -> None:
+        self._status = status = response.status_code
+        self._streams = response.is_streamed
+        if self._streams:
+            response.response = Told(cast("Any", response.response), self._delivery, lambda: status)
+
+    def end(self, error: BaseException | None) -> None:
+        if error is not None:
+            self._delivery.answered(None)
+        elif not self._streams:
+            self._delivery.answered(self._status)
 
 
 class _Body(Body):

@@ -5,37 +5,34 @@ Where members of the body carry the claims, the body comes first, and then its c
 
 from __future__ import annotations
 
-import inspect
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sealgate import keys as key_sources
 from sealgate import replay as replay_stores
-from sealgate._native import Claim, Key, KeyRing, Origins, Request, Scheme, Verified
+from sealgate._native import KeyRing, Origins, Request, Scheme, Verified
 from sealgate.exceptions import (
     BodyTooLarge,
     BodyUnreadable,
     ConfigurationError,
     Rejected,
-    Replayed,
     Unavailable,
 )
+from sealgate.keys import NO_KEYS
+from sealgate.replay import Delivery
+from sealgate.steps import Steps, arun, run, waits
 
 __all__ = ["BODY_LIMIT", "ReadBody", "Verifier"]
 
 BODY_LIMIT = 10 * 1024 * 1024
 MAX_AGE = 300
-_NO_KEYS = KeyRing({})
 _log = logging.getLogger("sealgate")
-#: What sources, stores and bodies answer at once: asking these whether they can be awaited costs more than the answer.
-_PLAIN = frozenset({bytes, bool, str, Key, KeyRing, type(None)})
 
 #: Reads the body, at most so many bytes; raises `BodyTooLarge` or `BodyUnreadable` where it cannot.
 ReadBody = Callable[[int], bytes | Awaitable[bytes]]
-_Steps = Generator[Awaitable[Any], Any, None]
 
 
 class Verifier:
@@ -46,7 +43,9 @@ class Verifier:
     `"file:/path"` or `"dir:/path"` (see `sealgate.keys.Watched`), or `"env:NAME"`, also as a value of the mapping: the
     text of a key, or a JSON Web Key.
     `origin`: `https://host[:port]`, or several; required where the scheme covers the authority.
-    `replay`: a store, `"off"`, or omitted for memory. `max_age`: seconds, either way; the scheme's own, else 300.
+    `replay`: a store, `"off"`, or omitted for memory. `duplicates`: `"reject"`; or `"acknowledge"`, and a duplicate of
+    what was answered 2xx is answered 200, and does not come to the view; it needs a store that knows how a delivery
+    went (`AcknowledgingStore`), as all of ours do. `max_age`: seconds, either way; the scheme's own, else 300.
     `body_limit`: bytes. `body_timeout`: seconds for the whole body. `clock`: Unix seconds.
     `ring` has the keys, of a file those read first; it is empty where a function gives them.
 
@@ -60,6 +59,7 @@ class Verifier:
         keys: key_sources.Keys,
         origin: str | Sequence[str] | None = None,
         replay: replay_stores.ReplayStore | str | None = None,
+        duplicates: str = "reject",
         max_age: int | None = None,
         body_limit: int = BODY_LIMIT,
         body_timeout: float = 30,
@@ -71,10 +71,10 @@ class Verifier:
                 raise ConfigurationError("scheme: expected a Scheme, such as sealgate.schemes.RFC9421")
             loaded = key_sources.load(keys, hash=scheme.hash, operations=["verify"])
             known = loaded.ring if isinstance(loaded, key_sources.Watched) else loaded
-            self.ring = known if isinstance(known, KeyRing) else _NO_KEYS
+            self.ring = known if isinstance(known, KeyRing) else NO_KEYS
             self._source: key_sources.KeySource | None = None if isinstance(loaded, KeyRing) else loaded
         finally:
-            keys = _NO_KEYS  # a traceback shows local variables: let it not find key material here
+            keys = NO_KEYS  # a traceback shows local variables: let it not find key material here
         if scheme.needs_origin and origin is None:
             raise ConfigurationError(f"origin: the scheme {scheme.name} covers the authority, so origin= is required")
         self.body_limit = _positive("body_limit", body_limit)
@@ -82,6 +82,9 @@ class Verifier:
         self.max_age = _positive("max_age", max_age if max_age is not None else scheme.max_age or MAX_AGE)
         once = scheme.replay_class in {"nonce", "base"}
         self.replay = replay_stores.load(replay, clock=clock, max_age=self.max_age) if once else None
+        self._acknowledging = _acknowledging(duplicates, self.replay)
+        #: Asked for each key id, it gives a ring of that one; a file gives all of them.
+        self._asks_each = self._source is not None and not isinstance(self._source, key_sources.Watched)
         self._origins = None if origin is None else Origins(origin)
         self._clock = clock
         self._signs_body = scheme.signs_body
@@ -91,38 +94,35 @@ class Verifier:
         return f"<Verifier {getattr(self.scheme, 'name', None)}>"  # half-made, in a traceback
 
     def verify(
-        self, request: Request, read_body: ReadBody | None = None, *, uncovered: frozenset[str] = frozenset()
+        self,
+        request: Request,
+        read_body: ReadBody | None = None,
+        *,
+        uncovered: frozenset[str] = frozenset(),
+        delivery: Delivery | None = None,
     ) -> Verified:
         """The proof, or `Rejected`, or `Unavailable`; whatever the bytes, nothing else.
 
         `read_body` is called once everything that needs no body holds; without it `request.body` is the body.
         `uncovered`: of `query` and `body`, what is taken though it acts and the signature does not cover it.
+        `delivery`: a fresh one, for whoever can tell it how the request was answered; where `duplicates` are to be
+        acknowledged and there is none, they are rejected.
         """
         proven: list[Verified] = []
-        steps = self._steps(request, read_body, uncovered, proven, awaits=False)
-        for waiting in steps:
-            if inspect.iscoroutine(waiting):
-                waiting.close()
-            steps.throw(_NeedsAwait("a coroutine key source, store or body needs averify"))
+        run(self._steps(request, read_body, uncovered, delivery, proven, awaits=False), "averify")
         return proven[0]
 
     async def averify(
-        self, request: Request, read_body: ReadBody | None = None, *, uncovered: frozenset[str] = frozenset()
+        self,
+        request: Request,
+        read_body: ReadBody | None = None,
+        *,
+        uncovered: frozenset[str] = frozenset(),
+        delivery: Delivery | None = None,
     ) -> Verified:
         """As `verify`, and awaits key sources, stores and bodies that are coroutines."""
         proven: list[Verified] = []
-        steps = self._steps(request, read_body, uncovered, proven, awaits=True)
-        waiting = next(steps, None)
-        try:
-            while waiting is not None:
-                try:
-                    answer = [await waiting]
-                except Exception as error:  # noqa: BLE001  the generator decides what each failure means
-                    waiting = steps.throw(error)
-                else:
-                    waiting = steps.send(answer.pop())  # popped: it may be a key, and a traceback shows variables
-        except StopIteration:
-            pass
+        await arun(self._steps(request, read_body, uncovered, delivery, proven, awaits=True))
         return proven[0]
 
     def _steps(
@@ -130,10 +130,11 @@ class Verifier:
         request: Request,
         read_body: ReadBody | None,
         uncovered: frozenset[str],
+        delivery: Delivery | None,
         proven: list[Verified],
         *,
         awaits: bool,
-    ) -> _Steps:
+    ) -> Steps[None]:
         """The order of checks. Yields what is to be awaited, for a driver; ends with the proof in `proven`."""
         claim = self.scheme.claim(
             request, self._origins, self._clock(), self.max_age, self.body_limit, uncovered or None
@@ -141,7 +142,7 @@ class Verifier:
         try:
             ring = self.ring
             if self._source is not None and not self._claims_in_body:
-                ring = yield from self._ask(self._source, claim, request)
+                ring = yield from key_sources.ask(self._source, claim.key_id, request)
             if not self._signs_body:
                 claim.authenticate(ring, None)  # before a byte of the body is read: only its digest is signed
             body: Any
@@ -150,9 +151,9 @@ class Verifier:
             else:
                 try:
                     body = read_body(self.body_limit)
-                    if _waits(body):
+                    if waits(body):
                         body = yield body
-                except (Rejected, Unavailable, _NeedsAwait):
+                except (Rejected, Unavailable):
                     raise
                 except Exception as error:
                     _log.info("body unreadable: %s", type(error).__name__)
@@ -164,54 +165,34 @@ class Verifier:
             if self._claims_in_body:
                 claim = claim.with_body(body, self._clock())
                 if self._source is not None:
-                    ring = yield from self._ask(self._source, claim, request)
+                    ring = yield from key_sources.ask(self._source, claim.key_id, request)
             if self._signs_body:
                 claim.authenticate(ring, body)
             verified = claim.conclude(body, self._clock())
             if self.replay is not None and (remembered := claim.replay_key(body)) is not None:
-                yield from self._remember(replay_stores.adder(self.replay, awaits=awaits), *remembered)
+                # One key id among others may not fill the store for all of them.
+                key_id = verified.key_id if self._asks_each or len(ring) > 1 else None
+                if delivery is None or self._acknowledging is None:
+                    yield from replay_stores.remember(self.replay, *remembered, key_id, awaits=awaits)
+                else:
+                    yield from delivery.begin(self._acknowledging, *remembered, key_id, awaits=awaits)
         except (Rejected, Unavailable) as error:
             error.key_id = error.key_id or claim.key_id
             raise
         proven.append(verified)
 
-    def _ask(self, source: key_sources.KeySource, claim: Claim, request: Request) -> Generator[Any, Any, KeyRing]:
-        try:
-            answer: list[Any] = [source(claim.key_id, request)]
-            if _waits(answer[0]):
-                answer = [(yield answer.pop())]
-            ring = key_sources.found(claim.key_id, answer)
-        except _NeedsAwait:
-            raise
-        except Exception as error:  # noqa: BLE001  whatever it is, nothing can be accepted
-            raise _unavailable("key source", error) from None
-        return _NO_KEYS if ring is None else ring
 
-    def _remember(self, add: replay_stores.Add, key: bytes, expires: int) -> Generator[Any, Any, None]:
-        try:
-            new: Any = add(key, expires)
-            if _waits(new):
-                new = yield new
-        except _NeedsAwait:
-            raise
-        except Exception as error:  # noqa: BLE001  as above
-            raise _unavailable("replay store", error) from None
-        if new is not True:
-            raise Replayed("the message was accepted before")
-
-
-class _NeedsAwait(ConfigurationError):
-    """A programming mistake, not an outage: it passes through as it is."""
-
-
-def _waits(answer: Any) -> bool:
-    return type(answer) not in _PLAIN and inspect.isawaitable(answer)
-
-
-def _unavailable(what: str, error: Exception) -> Unavailable:
-    # The error's text may hold a URL with a password, or a key: its type is enough for the log.
-    _log.error("%s failed: %s", what, type(error).__name__)
-    return Unavailable(f"the {what} did not answer")
+def _acknowledging(duplicates: str, store: replay_stores.ReplayStore | None) -> replay_stores.AcknowledgingStore | None:
+    """The store that duplicates are looked up in, where they are acknowledged. Raises `ConfigurationError`."""
+    if duplicates == "reject":
+        return None
+    if duplicates != "acknowledge":
+        raise ConfigurationError("duplicates: expected reject or acknowledge")
+    if store is None:
+        raise ConfigurationError("duplicates: nothing is remembered: replay is off, or the scheme signs no time")
+    if not isinstance(store, replay_stores.AcknowledgingStore):
+        raise ConfigurationError("duplicates: acknowledge needs a store with begin, finish and release")
+    return store
 
 
 def _positive(name: str, value: int) -> int:

@@ -22,11 +22,13 @@ from sealgate.exceptions import (
     Unavailable,
 )
 from sealgate.policy import OnVerdict, Passed, Policy, Require
+from sealgate.replay import Delivery
 from sealgate.verifier import Verifier
 
 __all__ = [
     "Body",
     "SignatureMiddleware",
+    "Told",
     "acts_of",
     "check_mount",
     "declared_length",
@@ -73,10 +75,10 @@ class SignatureMiddleware:
         demand = self._policy.default
         method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
         environ["sealgate.verified"] = None
-        body = Body(environ, demand)
+        body, delivery = Body(environ, demand), Delivery()
         try:
             check_mount(environ, self._mount)
-            verified = prove(environ, demand, Request.from_wsgi(environ), body)
+            verified = prove(environ, demand, Request.from_wsgi(environ), body, delivery)
         except (Rejected, Unavailable) as error:
             told = self._policy.refused(error, method, path)
             if told is not None:
@@ -86,7 +88,61 @@ class SignatureMiddleware:
             body.put_back()
         else:
             self._policy.accepted(verified, method, path)
+        if delivery.is_underway:
+            return _answer(self._app, environ, start_response, delivery)
         return self._app(environ, start_response)
+
+
+def _answer(
+    app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse, delivery: Delivery
+) -> Iterable[bytes]:
+    """The application's answer, of which `delivery` is told."""
+    status: list[int | None] = [None]
+
+    def started(line: str, *more: Any) -> Any:
+        status[0] = int(line[:3])
+        return start_response(line, *more)
+
+    try:
+        chunks = app(environ, started)
+    except BaseException:
+        delivery.answered(None)
+        raise
+    if isinstance(chunks, list | tuple):  # the whole answer: who repeats a message that was answered finds it so
+        delivery.answered(status[0])
+        return chunks
+    return Told(chunks, delivery, lambda: status[0])
+
+
+class Told:
+    """The chunks of an answer; at their end, whichever it is, `delivery` is told of its status."""
+
+    def __init__(self, chunks: Iterable[bytes], delivery: Delivery, status: Callable[[], int | None]) -> None:
+        self._all = chunks
+        self._chunks = iter(chunks)
+        self._delivery = delivery
+        self._status = status
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._chunks)
+        except StopIteration:
+            self._delivery.answered(self._status())
+            raise
+        except BaseException:
+            self._delivery.answered(None)
+            raise
+
+    def close(self) -> None:
+        """Where a client goes away early, the view has run all the same."""
+        try:
+            if hasattr(self._all, "close"):
+                self._all.close()
+        finally:
+            self._delivery.answered(self._status())
 
 
 class Body:
@@ -173,15 +229,23 @@ class _Again(RawIOBase):
         return len(taken)
 
 
-def prove(environ: WSGIEnvironment, demand: Require, request: Request, body: Body, limit: float = math.inf) -> Verified:
+def prove(
+    environ: WSGIEnvironment,
+    demand: Require,
+    request: Request,
+    body: Body,
+    delivery: Delivery | None = None,
+    limit: float = math.inf,
+) -> Verified:
     """The proof under `demand`, and the application is left with the body that was proven.
 
-    `limit`: octets, besides the verifiers' own. Raises `Rejected` and `Unavailable`.
+    `delivery`: a fresh one, to be told of the answer. `limit`: octets, besides the verifiers' own. Raises `Rejected`
+    and `Unavailable`.
     """
     acts = acts_of(environ)
     verified = settled(environ, demand, acts)
     if verified is None:
-        verified = policy.verify(demand, request, lambda most: body.read(int(min(most, limit))))
+        verified = policy.verify(demand, request, lambda most: body.read(int(min(most, limit))), delivery)
     settle(environ, demand, verified, acts)
     return verified
 

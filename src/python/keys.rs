@@ -220,6 +220,11 @@ impl KeyRing {
         self.0.last_used().map(|(key_id, place, second)| ((key_id, place), second)).collect()
     }
 
+    /// How many key ids there are.
+    fn __len__(&self) -> usize {
+        self.0.key_ids().len()
+    }
+
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         Ok(format!("<KeyRing {}>", self.key_ids(py)?.repr()?))
     }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, HttpResponse
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import get_resolver
 
 from sealgate import policy
@@ -15,7 +15,8 @@ from sealgate.django.request import Chosen, accept, acts_of, choose, proven_alre
 from sealgate.django.settings import configured
 from sealgate.exceptions import InvalidSignature, Rejected, SignatureMissing, Unavailable
 from sealgate.policy import Require
-from sealgate.wsgi import Body, check_mount, field_names, has_body
+from sealgate.replay import Delivery
+from sealgate.wsgi import Body, Told, check_mount, field_names, has_body
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
@@ -59,36 +60,48 @@ class SignatureMiddleware:
     def __call__(self, request: Gated) -> Any:
         if self._is_async:
             return self._acall(request)
-        body = None
+        body, delivery = None, Delivery()
         try:
             demand = _admit(request)
             if demand is not None:
                 verified = proven_already(request, demand)
                 if verified is None:
                     body = uploaded(request, demand)
-                    verified = policy.verify(demand, received(request), body.read)
+                    verified = policy.verify(demand, received(request), body.read, delivery)
                 accept(request, verified)
         except (Rejected, Unavailable) as error:
             told = _refuse(error, request, body)
             if told is not None:
                 return told
-        return _answered(request, self.get_response(request))
+        if not delivery.is_underway:
+            return _answered(request, self.get_response(request))
+        try:
+            return _told(self.get_response(request), delivery)
+        except BaseException:
+            delivery.answered(None)
+            raise
 
     async def _acall(self, request: Gated) -> Any:
-        body = None
+        body, delivery = None, Delivery()
         try:
             demand = _admit(request)
             if demand is not None:
                 verified = proven_already(request, demand)
                 if verified is None:
                     body = uploaded(request, demand)
-                    verified = await policy.averify(demand, received(request), body.read)
+                    verified = await policy.averify(demand, received(request), body.read, delivery)
                 accept(request, verified)
         except (Rejected, Unavailable) as error:
             told = _refuse(error, request, body)
             if told is not None:
                 return told
-        return _answered(request, await self.get_response(request))
+        if not delivery.is_underway:
+            return _answered(request, await self.get_response(request))
+        try:
+            return await _atold(await self.get_response(request), delivery)
+        except BaseException:
+            await delivery.aanswered(None)
+            raise
 
     def _check_view(self, request: Gated, view: Callable[..., Any], _args: Any, _kwargs: Any) -> HttpResponse | None:
         """Another URLconf, method or path than the verified one: a middleware in between has changed the request."""
@@ -127,6 +140,43 @@ def _answered(request: Gated, response: HttpResponseBase) -> HttpResponseBase:
     if request.sealgate.as_what == "preflight" and response.status_code == HTTPStatus.NOT_FOUND:
         return _refuse(SignatureMissing("a preflight that no CORS middleware has answered"), request) or response
     return response
+
+
+def _told(response: HttpResponseBase, delivery: Delivery) -> HttpResponseBase:
+    """The answer to a request of which duplicates are to be acknowledged; of a stream it is told at its end."""
+    if isinstance(response, StreamingHttpResponse):
+        status = response.status_code
+        response.streaming_content = Told(cast("Iterator[bytes]", response.streaming_content), delivery, lambda: status)
+    else:
+        delivery.answered(response.status_code)
+    return response
+
+
+async def _atold(response: HttpResponseBase, delivery: Delivery) -> HttpResponseBase:
+    if isinstance(response, StreamingHttpResponse):
+        response.streaming_content = _stream(response.streaming_content, delivery, response.status_code)
+    else:
+        await delivery.aanswered(response.status_code)
+    return response
+
+
+async def _stream(
+    chunks: Iterator[bytes] | AsyncIterator[bytes], delivery: Delivery, status: int
+) -> AsyncIterator[bytes]:
+    over: int | None = None
+    try:
+        if isinstance(chunks, AsyncIterator):
+            async for chunk in chunks:
+                yield chunk
+        else:
+            for chunk in await sync_to_async(lambda: list(chunks))():  # as Django does itself
+                yield chunk
+        over = status
+    except GeneratorExit:  # the client went away, and the view has run all the same
+        over = status
+        raise
+    finally:
+        await delivery.aanswered(over)
 
 
 def _leads_to(chosen: Chosen, view: Callable[..., Any], request: HttpRequest) -> bool:

@@ -25,7 +25,6 @@ from typing import Any, get_origin
 from sealgate._native import Key, KeyRing, canonicalize_json
 from sealgate.envelope.by_hand import ByHand
 from sealgate.envelope.claim import Opened
-from sealgate.envelope.steps import Steps, arun, run
 from sealgate.envelope.timed import Keys, Timed, whole
 from sealgate.exceptions import (
     BodyMalformed,
@@ -36,6 +35,7 @@ from sealgate.exceptions import (
     SignatureMissing,
 )
 from sealgate.replay import ReplayStore
+from sealgate.steps import Steps, arun, run
 
 __all__ = ["Envelope", "Keys", "Opened"]
 
@@ -127,11 +127,15 @@ class Envelope:
         no canonical form: a set, a Decimal, NaN, a lone surrogate, an integer that a double does not hold; and
         `Unavailable`.
         """
-        return run(self._seal(value, expires_in))
+        sealed: list[dict[str, Any]] = []
+        run(self._seal(value, expires_in, sealed), "aseal")
+        return sealed[0]
 
     async def aseal(self, value: Any, *, expires_in: int | None = None) -> dict[str, Any]:
         """As `seal`, and awaits a key source that is a coroutine."""
-        return await arun(self._seal(value, expires_in))
+        sealed: list[dict[str, Any]] = []
+        await arun(self._seal(value, expires_in, sealed))
+        return sealed[0]
 
     def open(self, document: Any) -> Any:
         """The payload of a parsed JSON document: what its proven canonical form says, so `1.0` is given as `1`.
@@ -150,11 +154,15 @@ class Envelope:
 
     def verify(self, document: Any) -> Opened:
         """As `open`; the payload, and who sealed it when."""
-        return run(self._verify(document))
+        opened: list[Opened] = []
+        run(self._verify(document, opened, awaits=False), "averify or aopen")
+        return opened[0]
 
     async def averify(self, document: Any) -> Opened:
         """As `verify`, and awaits."""
-        return await arun(self._verify(document, awaits=True))
+        opened: list[Opened] = []
+        await arun(self._verify(document, opened, awaits=True))
+        return opened[0]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """`Annotated[SignedPayload[...], envelope]`: see `sealgate.pydantic`, which this module does not import."""
@@ -163,14 +171,14 @@ class Envelope:
             raise ConfigurationError("an envelope annotates SignedPayload[...] itself, and nothing around it")
         return build(self, source, handler)
 
-    def _seal(self, value: Any, expires_in: int | None) -> Steps[dict[str, Any]]:
+    def _seal(self, value: Any, expires_in: int | None, sealed: list[dict[str, Any]]) -> Steps[None]:
         octets = self._way.canonical(value, self.limit)
         text = yield from self._way.sign(octets, expires_in)
-        return {self.payload: json.loads(octets), self.signature: text}
+        sealed.append({self.payload: json.loads(octets), self.signature: text})
 
-    def _verify(self, document: Any, *, awaits: bool = False) -> Steps[Opened]:
+    def _verify(self, document: Any, opened: list[Opened], *, awaits: bool) -> Steps[None]:
         value, text = self._members(document)
-        return (yield from self._way.prove(text, lambda: self._received(value), awaits=awaits))
+        opened.append((yield from self._way.prove(text, lambda: self._received(value), awaits=awaits)))
 
     def _members(self, document: Any) -> tuple[Any, str]:
         """The value and the signature of a dict with exactly these two members.

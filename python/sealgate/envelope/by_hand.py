@@ -9,8 +9,8 @@ from collections.abc import Callable
 from sealgate import keys as key_sources
 from sealgate._native import Key, canonicalize, canonicalize_json
 from sealgate.envelope.claim import Opened
-from sealgate.envelope.steps import Steps
 from sealgate.exceptions import CanonicalizationError, ConfigurationError, SignatureMalformed
+from sealgate.steps import Steps
 
 __all__ = ["ByHand"]
 

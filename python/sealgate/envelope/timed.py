@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
-import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 
 from sealgate import keys as key_sources
 from sealgate import replay as replay_stores
 from sealgate._native import Key, KeyRing, canonicalize
 from sealgate.envelope.claim import KEY_ID, Claim, Opened, framed
-from sealgate.envelope.steps import Steps
-from sealgate.exceptions import ConfigurationError, Rejected, Replayed, Unavailable
+from sealgate.exceptions import ConfigurationError, Rejected, Unavailable
+from sealgate.steps import Steps
 
 __all__ = ["Keys", "Timed", "whole"]
 
 _LABEL = "sealgate envelope"
 _REPLAY_MARGIN = 60
 _NO_KEYS = KeyRing({})
-_log = logging.getLogger("sealgate")
 
 _Material = Key | bytes | str
 #: As a verifier's; but a function is asked without a request, for None.
@@ -87,8 +84,8 @@ class Timed:
             claim.check_window(now, self._max_age)  # a slow key source does not extend a life
             if self._replay is not None:
                 once = framed(_LABEL, self.name, key_id, claim.nonce, claim.created)
-                add = replay_stores.adder(self._replay, awaits=awaits)
-                yield from self._remember(add, hashlib.sha256(once).digest(), claim.end(self._max_age))
+                replay_key, end = hashlib.sha256(once).digest(), claim.end(self._max_age) + _REPLAY_MARGIN
+                yield from replay_stores.remember(self._replay, replay_key, end, key_id, awaits=awaits)
         except (Rejected, Unavailable) as error:
             error.key_id = claim.key_id
             raise
@@ -101,30 +98,12 @@ class Timed:
     def _ring(self, key_id: str | None) -> Steps[KeyRing]:
         if isinstance(self._keys, KeyRing):
             return self._keys
-        try:
-            answer: list[Any] = [self._keys(key_id, None)]  # type: ignore[arg-type]  # there is no request
-            if inspect.isawaitable(answer[0]):
-                answer = [(yield answer.pop())]
-            ring = key_sources.found(key_id, answer)
-        except Exception as error:  # noqa: BLE001  whatever it is, nothing can be sealed or opened
-            raise _unavailable("key source", error) from None
-        if ring is None:
-            return _NO_KEYS.derive(self._label)
+        ring = yield from key_sources.ask(self._keys, key_id, None)
         of, derived = self._derived
         if of is not ring:  # a file's keys are the same ring until they change
             derived = ring.derive(self._label)
             self._derived = (ring, derived)
         return derived
-
-    def _remember(self, add: replay_stores.Add, key: bytes, end: int) -> Steps[None]:
-        try:
-            new: Any = add(key, end + _REPLAY_MARGIN)
-            if inspect.isawaitable(new):
-                new = yield new
-        except Exception as error:  # noqa: BLE001  as above
-            raise _unavailable("replay store", error) from None
-        if new is not True:
-            raise Replayed("the envelope was opened before")
 
 
 def whole(name: str, value: int, most: int) -> int:
@@ -132,9 +111,3 @@ def whole(name: str, value: int, most: int) -> int:
     if type(value) is not int or not 0 < value <= most:
         raise ConfigurationError(f"{name}: expected a whole number from 1 to {most}")
     return value
-
-
-def _unavailable(what: str, error: Exception) -> Unavailable:
-    # The error's text may hold a URL with a password, or a key: its type is enough for the log.
-    _log.error("%s failed: %s", what, type(error).__name__)
-    return Unavailable(f"the {what} did not answer")

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sealgate._native import Key, KeyRing, Request
 from sealgate.exceptions import ConfigurationError
 from sealgate.keys.files import Watched
+from sealgate.steps import Steps
+from sealgate.steps import ask as ask_outside
 
-__all__ = ["Key", "KeyRing", "KeySource", "Keys", "Watched", "from_environment", "holds", "load"]
+__all__ = ["NO_KEYS", "Key", "KeyRing", "KeySource", "Keys", "Watched", "ask", "from_environment", "holds", "load"]
+
+#: Knows no key id, and costs what the knowledge of one does.
+NO_KEYS = KeyRing({})
 
 _Material = Key | bytes | str
 #: `None` says that the key id names no key.
@@ -48,9 +54,16 @@ def load(keys: Keys, *, hash: str | None = None, operations: Sequence[str] = ())
     return ring
 
 
-def found(key_id: str | None, answer: list[Found]) -> KeyRing | None:
+def ask(source: KeySource, key_id: str | None, request: Request | None) -> Steps[KeyRing]:
+    """The keys that `source` gives for `key_id`, in a ring. Raises `Unavailable`."""
+    return ask_outside("key source", partial(_found, key_id), source, key_id, request)
+
+
+def _found(key_id: str | None, answer: list[Found]) -> KeyRing:
     """A source's answer, taken out of `answer`, as a ring that knows this one key id."""
-    if answer[0] is None or isinstance(answer[0], KeyRing):
+    if answer[0] is None:
+        return NO_KEYS
+    if isinstance(answer[0], KeyRing):
         return answer.pop()  # type: ignore[return-value]  # narrowed above, and popped so that no frame keeps it
     if key_id is None:
         answer.clear()

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from sealgate._native import Request, Verified
@@ -25,6 +26,7 @@ from sealgate.policy.rules import (
     rule_of,
     rules_of_view,
 )
+from sealgate.replay import Delivery
 from sealgate.verifier import ReadBody, Verifier
 
 __all__ = [
@@ -174,7 +176,8 @@ class Policy:
 
     def refused(self, error: Rejected | Unavailable, method: str, path: str, route: str | None = None) -> Answer | None:
         """The answer to a request that is refused, which is logged; None where it passes all the same."""
-        log_refusal(error, method, path, route, "report only, let through:" if self.report_only else "refused")
+        verb = "acknowledged" if error.status == HTTPStatus.OK else "refused"
+        log_refusal(error, method, path, route, "report only, let through:" if self.report_only else verb)
         if self._on_verdict:
             refused = not self.report_only
             self._tell(Verdict(error.code, method, path, route, error.key_id, None, refused))
@@ -196,12 +199,15 @@ def log_refusal(
     _log.warning("%s %s: %a %a key %a (%s)", verb, error.code, method, path, error.key_id, error, extra=extra)
 
 
-def verify(demand: Require, request: Request, read_body: ReadBody | None) -> Verified:
-    """The first proof; otherwise the refusal that says most, which is the last that found a signature."""
+def verify(demand: Require, request: Request, read_body: ReadBody | None, delivery: Delivery | None = None) -> Verified:
+    """The first proof; otherwise the refusal that says most, which is the last that found a signature.
+
+    `delivery`: a fresh one, for whoever sees the answer.
+    """
     refusal: Rejected = SignatureMissing()
     for verifier in demand.verifiers:
         try:
-            verified = verifier.verify(request, read_body, uncovered=demand.uncovered)
+            verified = verifier.verify(request, read_body, uncovered=demand.uncovered, delivery=delivery)
         except SignatureMissing:
             continue
         except Replayed:
@@ -209,17 +215,24 @@ def verify(demand: Require, request: Request, read_body: ReadBody | None) -> Ver
         except Rejected as error:
             refusal = error
         else:
-            demand.check_key(verified)
+            try:
+                demand.check_key(verified)
+            except Rejected as error:
+                if delivery is not None:
+                    delivery.answered(error.status)
+                raise
             return verified
     raise refusal
 
 
-async def averify(demand: Require, request: Request, read_body: ReadBody | None) -> Verified:
+async def averify(
+    demand: Require, request: Request, read_body: ReadBody | None, delivery: Delivery | None = None
+) -> Verified:
     """As `verify`, awaiting."""
     refusal: Rejected = SignatureMissing()
     for verifier in demand.verifiers:
         try:
-            verified = await verifier.averify(request, read_body, uncovered=demand.uncovered)
+            verified = await verifier.averify(request, read_body, uncovered=demand.uncovered, delivery=delivery)
         except SignatureMissing:
             continue
         except Replayed:
@@ -227,7 +240,12 @@ async def averify(demand: Require, request: Request, read_body: ReadBody | None)
         except Rejected as error:
             refusal = error
         else:
-            demand.check_key(verified)
+            try:
+                demand.check_key(verified)
+            except Rejected as error:
+                if delivery is not None:
+                    await delivery.aanswered(error.status)
+                raise
             return verified
     raise refusal
 

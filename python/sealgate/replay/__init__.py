@@ -6,19 +6,28 @@ it raises makes the request `Unavailable`; it refuses when it is full and never 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sealgate.exceptions import ConfigurationError
+from sealgate.replay.delivery import Delivery, remember
 from sealgate.replay.memory import MemoryStore
-from sealgate.replay.store import ReplayStore
+from sealgate.replay.store import AcknowledgingStore, QuotaStore, ReplayStore, Seen
 from sealgate.replay.workers import workers_suspected
 
-__all__ = ["Add", "MemoryStore", "ReplayStore", "adder", "load", "workers_suspected"]
+__all__ = [
+    "AcknowledgingStore",
+    "Delivery",
+    "MemoryStore",
+    "QuotaStore",
+    "ReplayStore",
+    "Seen",
+    "load",
+    "remember",
+    "workers_suspected",
+]
 
 _Clock = Callable[[], float]
-#: Of a key and an expiry.
-Add = Callable[[bytes, int], bool | Awaitable[bool]]
 
 
 def load(replay: ReplayStore | str | None, *, clock: _Clock, max_age: int) -> ReplayStore | None:
@@ -41,11 +50,6 @@ def load(replay: ReplayStore | str | None, *, clock: _Clock, max_age: int) -> Re
     if getattr(replay, "max_age", max_age) < max_age:
         raise ConfigurationError("replay: the store was made for a smaller max_age")
     return replay
-
-
-def adder(store: ReplayStore, *, awaits: bool) -> Add:
-    """How `store` is asked: where it can be awaited and has a way for that, by `aadd`."""
-    return getattr(store, "aadd", store.add) if awaits else store.add
 
 
 def _sqlite(url: str, clock: _Clock, _: int) -> ReplayStore:

@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 
 from sealgate.exceptions import ConfigurationError
 from sealgate.replay.redis import RedisStore
+from sealgate.replay.store import Seen
 
 __all__ = ["DjangoCacheStore"]
 
@@ -59,6 +60,25 @@ class DjangoCacheStore:
     async def aadd(self, key: bytes, expires: int, /) -> bool:
         """As `add`; each event loop has connections of its own."""
         return await (self._store or self._find()).aadd(key, expires)
+
+    def begin(self, key: bytes, expires: int, /) -> Seen:
+        return (self._store or self._find()).begin(key, expires)
+
+    async def abegin(self, key: bytes, expires: int, /) -> Seen:
+        """As `begin`, and so on."""
+        return await (self._store or self._find()).abegin(key, expires)
+
+    def finish(self, key: bytes, expires: int, done: bool, /) -> None:
+        (self._store or self._find()).finish(key, expires, done)
+
+    async def afinish(self, key: bytes, expires: int, done: bool, /) -> None:
+        await (self._store or self._find()).afinish(key, expires, done)
+
+    def release(self, key: bytes, expires: int, /) -> None:
+        (self._store or self._find()).release(key, expires)
+
+    async def arelease(self, key: bytes, expires: int, /) -> None:
+        await (self._store or self._find()).arelease(key, expires)
 
     def close(self) -> None:
         """As `RedisStore.close`."""

@@ -7,8 +7,8 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, cast
 
 import redis
 import redis.asyncio
@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from sealgate.exceptions import ConfigurationError
 from sealgate.replay.sighting import Sighting
-from sealgate.replay.store import ended
+from sealgate.replay.store import Seen, ended
 
 __all__ = ["RedisStore"]
 
@@ -31,6 +31,10 @@ _FAR = 2**43
 #: Seconds between two looks at who answers.
 _LOOK = 1.0
 _log = logging.getLogger("sealgate")
+#: What a key's value says.
+_KNOWN: dict[bytes, Seen] = {b"begun": "begun", b"done": "done", b"spent": "spent"}
+#: Yields a pipeline, and is sent what was answered.
+_Steps = Generator[Any, list[Any], Seen]
 
 
 class RedisStore:
@@ -78,40 +82,30 @@ class RedisStore:
         return "<RedisStore>"  # the URL may hold a password
 
     def add(self, key: bytes, expires: int, /) -> bool:
-        now = self._clock()
-        if ended(key, expires, now):
-            return False
-        connections = self._sighting.connections
-        steps = self._client.pipeline(transaction=False)
-        self._put(steps, key, expires)
-        (added, (seconds, _)), seen = _split(steps.execute(raise_on_error=False))
-        if seen:
-            self._sighting.see(seen, connections, self._clock())
-        if self._sighting.connections != self._sighting.looked:
-            connections = self._sighting.connections
-            steps = self._client.pipeline(transaction=False)
-            _look(steps)
-            self._sighting.see(steps.execute(raise_on_error=False), connections, self._clock())
-        return self._new(added, seconds, expires)
+        return self._take(self._put(self._client, key, expires, "spent")) == "new"
 
     async def aadd(self, key: bytes, expires: int, /) -> bool:
         """As `add`; each event loop has connections of its own."""
-        now = self._clock()
-        if ended(key, expires, now):
-            return False
-        client = self._here()
-        connections = self._sighting.connections
-        steps = client.pipeline(transaction=False)
-        self._put(steps, key, expires)
-        (added, (seconds, _)), seen = _split(await steps.execute(raise_on_error=False))
-        if seen:
-            self._sighting.see(seen, connections, self._clock())
-        if self._sighting.connections != self._sighting.looked:
-            connections = self._sighting.connections
-            steps = client.pipeline(transaction=False)
-            _look(steps)
-            self._sighting.see(await steps.execute(raise_on_error=False), connections, self._clock())
-        return self._new(added, seconds, expires)
+        return await self._atake(self._put(self._here(), key, expires, "spent")) == "new"
+
+    def begin(self, key: bytes, expires: int, /) -> Seen:
+        return self._take(self._put(self._client, key, expires, "begun"))
+
+    async def abegin(self, key: bytes, expires: int, /) -> Seen:
+        """As `begin`, and so on."""
+        return await self._atake(self._put(self._here(), key, expires, "begun"))
+
+    def finish(self, key: bytes, _expires: int, done: bool, /) -> None:
+        self._client.set(self._prefix + key, _outcome(done=done), xx=True, keepttl=True)
+
+    async def afinish(self, key: bytes, _expires: int, done: bool, /) -> None:
+        await self._here().set(self._prefix + key, _outcome(done=done), xx=True, keepttl=True)
+
+    def release(self, key: bytes, _expires: int, /) -> None:
+        self._client.delete(self._prefix + key)
+
+    async def arelease(self, key: bytes, _expires: int, /) -> None:
+        await self._here().delete(self._prefix + key)
 
     def close(self) -> None:
         """Closes the connections that `add` made; the next one connects again."""
@@ -123,18 +117,49 @@ class RedisStore:
         if client is not None:
             await client.connection_pool.disconnect()
 
-    def _put(self, steps: Any, key: bytes, expires: int) -> None:
-        """The time is asked after the key is set: until then, nothing that lives by that time was forgotten."""
-        steps.set(self._prefix + key, 1, nx=True, pxat=min(expires, _FAR) * 1000)
+    def _put(self, client: Any, key: bytes, expires: int, state: Seen) -> _Steps:
+        """Sets the key, and asks the time after it: until then, nothing that lives by that time was forgotten."""
+        if ended(key, expires, self._clock()):
+            return "spent"
+        connections = self._sighting.connections
+        steps = client.pipeline(transaction=False)
+        steps.set(self._prefix + key, state, nx=True, pxat=min(expires, _FAR) * 1000)
         steps.time()
+        if state == "begun":
+            steps.get(self._prefix + key)
+        needed = len(steps)
         if self._sighting.is_due(time.monotonic(), _LOOK):
             _look(steps)
-
-    def _new(self, added: bool | None, server_time: int, expires: int) -> bool:
-        self._sighting.check(expires, server_time)
+        (added, (seconds, _), *known), seen = _split((yield steps), needed)
+        if seen:
+            self._sighting.see(seen, connections, self._clock())
+        if self._sighting.connections != self._sighting.looked:
+            connections = self._sighting.connections
+            steps = client.pipeline(transaction=False)
+            _look(steps)
+            self._sighting.see((yield steps), connections, self._clock())
+        self._sighting.check(expires, seconds)
         if added:
             self._sighting.stored(expires)
-        return bool(added)
+            return "new"
+        # Where there is none, it was released between two steps: it may come again.
+        return _KNOWN.get(known[0], "begun") if known else "spent"
+
+    def _take(self, steps: _Steps) -> Seen:
+        try:
+            pipeline = next(steps)
+            while True:
+                pipeline = steps.send(pipeline.execute(raise_on_error=False))
+        except StopIteration as end:
+            return cast("Seen", end.value)
+
+    async def _atake(self, steps: _Steps) -> Seen:
+        try:
+            pipeline = next(steps)
+            while True:
+                pipeline = steps.send(await pipeline.execute(raise_on_error=False))
+        except StopIteration as end:
+            return cast("Seen", end.value)
 
     def _here(self) -> redis.asyncio.Redis:
         loop = asyncio.get_running_loop()
@@ -175,9 +200,13 @@ def _look(steps: Any) -> None:
     steps.info("memory")
 
 
-def _split(answers: list[Any]) -> tuple[list[Any], list[Any]]:
+def _split(answers: list[Any], needed: int) -> tuple[list[Any], list[Any]]:
     """What must have been answered, and what `_look` asked. Raises what was answered instead."""
-    for answer in answers[:2]:
+    for answer in answers[:needed]:
         if isinstance(answer, Exception):
             raise answer
-    return answers[:2], answers[2:]
+    return answers[:needed], answers[needed:]
+
+
+def _outcome(*, done: bool) -> Seen:
+    return "done" if done else "spent"

@@ -12,10 +12,11 @@ import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sealgate.exceptions import ConfigurationError, Unavailable
-from sealgate.replay.store import SLICE, ended
+from sealgate.replay.store import SLICE, Seen, ended
 
 __all__ = ["SQLiteStore"]
 
@@ -27,9 +28,11 @@ _CAPACITY = 10_000_000
 _DURABLE = ("NORMAL", "FULL")
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs"})
 _log = logging.getLogger("sealgate")
+_T = TypeVar("_T")
+_Ask = Callable[..., sqlite3.Cursor]
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY, slice INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY, slice INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS seen_by_slice ON seen (slice);
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER, slice INTEGER, floor INTEGER);
 INSERT INTO state VALUES (1, 0, 0, -9223372036854775808) ON CONFLICT DO NOTHING;
@@ -95,22 +98,35 @@ class SQLiteStore:
         return f"<SQLiteStore {self._path} synchronous={self.synchronous}>"
 
     def add(self, key: bytes, expires: int, /) -> bool:
-        now = int(self._clock())
-        over = ended(key, expires, now)
-        if not self._lock.acquire(timeout=_PATIENCE):
-            raise Unavailable("the replay file is busy")
-        try:
-            try:
-                return self._add(self._connected(), key, expires, now, over=over)
-            except sqlite3.Error:
-                self._disconnect()  # the next one opens it anew, whatever was wrong with this connection
-                raise
-        finally:
-            self._lock.release()
+        return self._insert(key, expires, "spent") == "new"
 
     async def aadd(self, key: bytes, expires: int, /) -> bool:
         """In a thread: a disk may be slow, and the event loop is not to wait for it."""
         return await asyncio.to_thread(self.add, key, expires)
+
+    def begin(self, key: bytes, expires: int, /) -> Seen:
+        return self._insert(key, expires, "begun")
+
+    async def abegin(self, key: bytes, expires: int, /) -> Seen:
+        """As `aadd`, and so on."""
+        return await asyncio.to_thread(self.begin, key, expires)
+
+    def finish(self, key: bytes, _expires: int, done: bool, /) -> None:
+        state = "done" if done else "spent"
+        self._write(lambda ask: ask("UPDATE seen SET state = ? WHERE key = ?", (state, key)))
+
+    async def afinish(self, key: bytes, expires: int, done: bool, /) -> None:
+        await asyncio.to_thread(self.finish, key, expires, done)
+
+    def release(self, key: bytes, _expires: int, /) -> None:
+        def steps(ask: _Ask) -> None:
+            gone = ask("DELETE FROM seen WHERE key = ?", (key,)).rowcount
+            ask("UPDATE state SET size = size - ?", (gone,))
+
+        self._write(steps)
+
+    async def arelease(self, key: bytes, expires: int, /) -> None:
+        await asyncio.to_thread(self.release, key, expires)
 
     def __len__(self) -> int:
         """Keys in the file, some of which may have ended."""
@@ -127,12 +143,12 @@ class SQLiteStore:
         if getattr(self, "_connection", None) is not None:  # half-made, where its file was refused
             self._disconnect()
 
-    def _add(self, connection: sqlite3.Connection, key: bytes, expires: int, now: int, *, over: bool) -> bool:
-        """The same steps as in the native set, as one transaction of one writer."""
-        ask = connection.execute
-        ask("BEGIN IMMEDIATE")
-        new = False
-        try:
+    def _insert(self, key: bytes, expires: int, state: Seen) -> Seen:
+        """The same steps as in the native set."""
+        now = int(self._clock())
+        over = ended(key, expires, now)
+
+        def steps(ask: _Ask) -> Seen:
             before = size, current, floor = ask("SELECT size, slice, floor FROM state").fetchone()
             if current != now // SLICE:
                 current = now // SLICE
@@ -142,20 +158,42 @@ class SQLiteStore:
             if floor >= 0:
                 ends = "SELECT key FROM seen WHERE slice <= ? ORDER BY slice LIMIT ?"
                 size -= ask(f"DELETE FROM seen WHERE key IN ({ends})", (floor // SLICE, _STEP)).rowcount  # noqa: S608
+            known: Seen = "spent"
             if not over and expires > floor:
-                slot = (key, expires // SLICE)
-                new = ask("INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING", slot).rowcount == 1
-                if new and size >= self._capacity:
-                    raise Unavailable("the replay file is full")
-            after = (size + new, current, floor)
+                row = (key, expires // SLICE, state)
+                if ask("INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row).rowcount == 1:
+                    known = "new"
+                    if size >= self._capacity:
+                        raise Unavailable("the replay file is full")
+                else:
+                    known = ask("SELECT state FROM seen WHERE key = ?", (key,)).fetchone()[0]
+            after = (size + (known == "new"), current, floor)
             if after != before:
                 ask("UPDATE state SET size = ?, slice = ?, floor = ?", after)
-            ask("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                ask("ROLLBACK")
+            return known
+
+        return self._write(steps)
+
+    def _write(self, steps: Callable[[_Ask], _T]) -> _T:
+        """Takes the steps as one transaction of one writer."""
+        if not self._lock.acquire(timeout=_PATIENCE):
+            raise Unavailable("the replay file is busy")
+        try:
+            ask = self._connected().execute
+            ask("BEGIN IMMEDIATE")
+            try:
+                result = steps(ask)
+                ask("COMMIT")
+            except BaseException:
+                if self._connection is not None and self._connection.in_transaction:
+                    ask("ROLLBACK")
+                raise
+        except sqlite3.Error:
+            self._disconnect()  # the next one opens it anew, whatever was wrong with this connection
             raise
-        return new
+        finally:
+            self._lock.release()
+        return result
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is not None and self._file != _identity(self._path):

@@ -1,0 +1,100 @@
+"""The first delivery of a message, from its proof to its answer, and what its duplicates are told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from sealgate.exceptions import Replayed, Unavailable
+from sealgate.replay.store import AcknowledgingStore, ReplayStore
+from sealgate.steps import Steps, arun, ask, run
+
+__all__ = ["Delivery", "remember"]
+
+#: Seconds after which a duplicate may come again, of a message that is still in progress.
+_LATER = 5
+_log = logging.getLogger("sealgate")
+
+
+class Delivery:
+    """What `verify(request, delivery=Delivery())` begins, where the verifier acknowledges duplicates: one a request.
+
+    It `is_underway` from the proof on, and must then be told how the request was answered. Until it is, duplicates are
+    `Unavailable`; and for the rest of the message's life, if the process dies first.
+    """
+
+    __slots__ = ("_begun",)
+
+    def __init__(self) -> None:
+        self._begun: tuple[AcknowledgingStore, bytes, int, str | None] | None = None
+
+    @property
+    def is_underway(self) -> bool:
+        return self._begun is not None
+
+    def answered(self, status: int | None) -> None:
+        """`status`: of the answer; None where there was none, but an exception. Never raises: the view has run.
+
+        After 2xx, duplicates are answered 200; after 5xx and exceptions the message counts as never seen; else
+        duplicates are refused.
+        """
+        try:
+            run(self._tell(status, awaits=False), "aanswered")
+        except Unavailable as error:
+            _lost(error)
+
+    async def aanswered(self, status: int | None) -> None:
+        """As `answered`, and awaits."""
+        try:
+            await arun(self._tell(status, awaits=True))
+        except Unavailable as error:
+            _lost(error)
+
+    def begin(
+        self, store: AcknowledgingStore, key: bytes, expires: int, key_id: str | None, *, awaits: bool
+    ) -> Steps[None]:
+        """Raises `Replayed`, with the status 200 where the first delivery went well, and `Unavailable`."""
+        whose = _whose(store, key_id)
+        seen = yield from ask("replay store", list.pop, _way(store, "begin", awaits=awaits), key, expires, *whose)
+        if seen == "begun":
+            raise Unavailable("the message is in progress", retry_after=_LATER)
+        if seen == "done":
+            raise Replayed("the message was answered with success before", status=HTTPStatus.OK)
+        if seen != "new":
+            raise Replayed("the message was accepted before")
+        self._begun = store, key, expires, key_id
+
+    def _tell(self, status: int | None, *, awaits: bool) -> Steps[None]:
+        if self._begun is None:
+            return
+        (store, key, expires, key_id), self._begun = self._begun, None
+        if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            release = _way(store, "release", awaits=awaits)
+            yield from ask("replay store", list.pop, release, key, expires, *_whose(store, key_id))
+        else:
+            done = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+            yield from ask("replay store", list.pop, _way(store, "finish", awaits=awaits), key, expires, done)
+
+
+def remember(store: ReplayStore, key: bytes, expires: int, key_id: str | None, *, awaits: bool) -> Steps[None]:
+    """Raises `Replayed` for what the store knows, and `Unavailable`."""
+    whose = _whose(store, key_id)
+    new = yield from ask("replay store", list.pop, _way(store, "add", awaits=awaits), key, expires, *whose)
+    if new is not True:
+        raise Replayed("the message was accepted before")
+
+
+def _way(store: Any, step: str, *, awaits: bool) -> Callable[..., Any]:
+    """How `store` is asked: where it can be awaited and has a way for that, by `aadd` and the like."""
+    way: Callable[..., Any] = getattr(store, step)
+    return getattr(store, f"a{step}", way) if awaits else way
+
+
+def _whose(store: ReplayStore, key_id: str | None) -> tuple[str | None, ...]:
+    return (key_id,) if getattr(store, "by_key_id", False) else ()
+
+
+def _lost(error: Unavailable) -> None:
+    _log.error("replay: %s, so the duplicates of an answered message stay unavailable while it lives", error)
