@@ -1,9 +1,11 @@
 """A storm: 8 gunicorn and 8 uvicorn workers with one replay store, and each request offered five times at once.
 
-    python tests/storm.py [--requests 5000] [--store sqlite|redis|django-cache] [--workers 8] [--hurt]
+    python tests/storm.py [--requests 5000] [--store sqlite|redis|django-cache] [--workers 8] [--hurt] [--slow SECONDS]
+                          [--acknowledge]
 
 Of each request exactly one offer is accepted. With --hurt a worker of each server is killed by signal 9, and Redis is
-killed and comes back empty: then never two, and beside 200 and 401 only 503.
+killed and comes back empty; with --slow each of its answers takes so long: then never two, and beside 200 and 401 only
+503. With --acknowledge the other offers are answered 200 as well, and the view still runs once.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from typing import Any
 import sealgate
 from judged import HOST, KEY, RFC9421
 from reference import Message
-from replay_redis import RedisServer, free_port
+from replay_redis import RedisServer, SlowRoad, free_port
 
 STORES = ("sqlite", "redis", "django-cache")
 #: Each client process offers each request once, so this is how often it is offered.
@@ -68,11 +70,17 @@ class Report:
         )
 
 
-def storm(store: str, *, requests: int, workers: int, hurt: bool) -> Report:
+def storm(
+    store: str, *, requests: int, workers: int, hurt: bool = False, slow: float = 0, duplicates: str = "reject"
+) -> Report:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sealgate-storm-")))
         redis = stack.enter_context(RedisServer()) if store != "sqlite" else None
-        servers = stack.enter_context(_servers(_environment(store, directory, redis), directory, workers))
+        port = redis.port if redis is not None else 0
+        if slow:
+            port = stack.enter_context(SlowRoad(port, slow)).port
+        environment = _environment(store, directory, f"redis://127.0.0.1:{port}/0") | {"STORM_DUPLICATES": duplicates}
+        servers = stack.enter_context(_servers(environment, directory, workers))
         ports = [server.port for server in servers]
         waves = -(-requests // WAVE)
         barrier = _SPAWN.Barrier(CLIENTS + 1)
@@ -159,8 +167,7 @@ def _wait(server: _Server, log: Path) -> None:
         time.sleep(0.05)
 
 
-def _environment(store: str, directory: Path, redis: RedisServer | None) -> dict[str, str]:
-    url = redis.url if redis is not None else ""
+def _environment(store: str, directory: Path, url: str) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "WEB_"))}
     paths = [str(Path(sealgate.__file__).parent.parent), str(Path(__file__).parent)]
     replay = {"sqlite": f"sqlite://{directory}/replay.db", "redis": url, "django-cache": "django-cache:default"}[store]
@@ -225,13 +232,19 @@ def main() -> int:
     parser.add_argument("--store", choices=STORES, action="append")
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--hurt", action="store_true")
+    parser.add_argument("--slow", type=float, default=0, metavar="SECONDS")
+    parser.add_argument("--acknowledge", action="store_true")
     asked = parser.parse_args()
     wrong = False
     for store in asked.store or STORES:
-        report = storm(store, requests=asked.requests, workers=asked.workers, hurt=asked.hurt)
-        strange = set(report.answers) - ({0, 200, 401, 503} if asked.hurt else {200, 401, 503})
-        wrong |= bool(report.twice or strange or (report.never and not asked.hurt))
-        print(f"{store}{' (hurt)' if asked.hurt else ''}: {report}", flush=True)
+        slow = asked.slow if store != "sqlite" else 0
+        duplicates = "acknowledge" if asked.acknowledge else "reject"
+        settings = {"hurt": asked.hurt, "slow": slow, "duplicates": duplicates}
+        report = storm(store, requests=asked.requests, workers=asked.workers, **settings)
+        strange = set(report.answers) - {200, 503} - ({0} if asked.hurt else set())
+        strange -= set() if asked.acknowledge else {401}
+        wrong |= bool(report.twice or strange or (report.never and not (asked.hurt or slow)))
+        print(f"{store} {settings}: {report}", flush=True)
     return int(wrong)
 
 

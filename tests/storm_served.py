@@ -18,7 +18,13 @@ if (location := os.environ.get("STORM_CACHE")) is not None:
     cache = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": location}
     settings.configure(CACHES={"default": cache})
 
-VERIFIER = Verifier(schemes.RFC9421, keys=KeyRing({KEY_ID: KEY}), origin=ORIGIN, replay=os.environ["STORM_REPLAY"])
+VERIFIER = Verifier(
+    schemes.RFC9421,
+    keys=KeyRing({KEY_ID: KEY}),
+    origin=ORIGIN,
+    replay=os.environ["STORM_REPLAY"],
+    duplicates=os.environ["STORM_DUPLICATES"],
+)
 _RAN = os.open(os.environ["STORM_RAN"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
