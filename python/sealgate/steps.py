@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar
 
 from sealgate._native import Key, KeyRing
-from sealgate.exceptions import ConfigurationError, Unavailable
+from sealgate.exceptions import ConfigurationError, Rejected, Unavailable
 
 __all__ = ["Steps", "arun", "ask", "run", "waits"]
 
@@ -44,18 +44,18 @@ async def arun(steps: Steps[None]) -> None:
         pass
 
 
-def ask(what: str, take: Callable[[list[Any]], _T], call: Callable[..., Any], *arguments: Any) -> Steps[_T]:
-    """What `call` of something outside gives, at once or awaited; `take` takes it out of a list, so that no frame keeps
-    a key. Raises `Unavailable`, which says `what` it was, whatever that raises: nothing can be accepted then.
+def ask(what: str, take: Callable[[list[Any]], _T], call: Callable[[Any, Any], Any], one: Any, two: Any) -> Steps[_T]:
+    """What `call(one, two)`, outside, gives, at once or awaited; `take` takes it out of a list, so that no frame keeps
+    a key, or refuses it. Raises `Unavailable`, which says `what` it was, whatever else that raises.
     """
     try:
-        answer = [call(*arguments)]
-        if waits(answer[0]):
+        answer = [call(one, two)]
+        if type(answer[0]) not in _PLAIN and inspect.isawaitable(answer[0]):
             answer = [(yield answer.pop())]
         return take(answer)
-    except Unavailable:
-        raise  # it has told its own log
-    except Exception as error:  # noqa: BLE001  as above
+    except (Rejected, Unavailable):
+        raise  # what `take` makes of it; and what has told its own log
+    except Exception as error:  # noqa: BLE001  nothing can be accepted then
         # The error's text may hold a URL with a password, or a key: its type is enough for the log.
         _log.error("%s failed: %s", what, type(error).__name__)
         raise Unavailable(f"the {what} did not answer") from None

@@ -170,12 +170,13 @@ class Verifier:
                 claim.authenticate(ring, body)
             verified = claim.conclude(body, self._clock())
             if self.replay is not None and (remembered := claim.replay_key(body)) is not None:
+                key, expires = remembered
                 # One key id among others may not fill the store for all of them.
                 key_id = verified.key_id if self._asks_each or len(ring) > 1 else None
                 if delivery is None or self._acknowledging is None:
-                    yield from replay_stores.remember(self.replay, *remembered, key_id, awaits=awaits)
+                    yield from replay_stores.remember(self.replay, key, expires, key_id, awaits=awaits)
                 else:
-                    yield from delivery.begin(self._acknowledging, *remembered, key_id, awaits=awaits)
+                    yield from delivery.begin(self._acknowledging, key, expires, key_id, awaits=awaits)
         except (Rejected, Unavailable) as error:
             error.key_id = error.key_id or claim.key_id
             raise

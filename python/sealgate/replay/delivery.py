@@ -56,14 +56,7 @@ class Delivery:
         self, store: AcknowledgingStore, key: bytes, expires: int, key_id: str | None, *, awaits: bool
     ) -> Steps[None]:
         """Raises `Replayed`, with the status 200 where the first delivery went well, and `Unavailable`."""
-        whose = _whose(store, key_id)
-        seen = yield from ask("replay store", list.pop, _way(store, "begin", awaits=awaits), key, expires, *whose)
-        if seen == "begun":
-            raise Unavailable("the message is in progress", retry_after=_LATER)
-        if seen == "done":
-            raise Replayed("the message was answered with success before", status=HTTPStatus.OK)
-        if seen != "new":
-            raise Replayed("the message was accepted before")
+        yield from ask("replay store", _begun, _way(store, "begin", key_id, awaits=awaits), key, expires)
         self._begun = store, key, expires, key_id
 
     def _tell(self, status: int | None, *, awaits: bool) -> Steps[None]:
@@ -71,29 +64,43 @@ class Delivery:
             return
         (store, key, expires, key_id), self._begun = self._begun, None
         if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            release = _way(store, "release", awaits=awaits)
-            yield from ask("replay store", list.pop, release, key, expires, *_whose(store, key_id))
+            step = _way(store, "release", key_id, awaits=awaits)
         else:
             done = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
-            yield from ask("replay store", list.pop, _way(store, "finish", awaits=awaits), key, expires, done)
+            step = _with(_way(store, "finish", None, awaits=awaits), done)
+        yield from ask("replay store", list.pop, step, key, expires)
 
 
 def remember(store: ReplayStore, key: bytes, expires: int, key_id: str | None, *, awaits: bool) -> Steps[None]:
     """Raises `Replayed` for what the store knows, and `Unavailable`."""
-    whose = _whose(store, key_id)
-    new = yield from ask("replay store", list.pop, _way(store, "add", awaits=awaits), key, expires, *whose)
-    if new is not True:
+    return ask("replay store", _added, _way(store, "add", key_id, awaits=awaits), key, expires)
+
+
+def _added(answer: list[Any]) -> None:
+    if answer.pop() is not True:
         raise Replayed("the message was accepted before")
 
 
-def _way(store: Any, step: str, *, awaits: bool) -> Callable[..., Any]:
+def _begun(answer: list[Any]) -> None:
+    seen = answer.pop()
+    if seen == "begun":
+        raise Unavailable("the message is in progress", retry_after=_LATER)
+    if seen == "done":
+        raise Replayed("the message was answered with success before", status=HTTPStatus.OK)
+    if seen != "new":
+        raise Replayed("the message was accepted before")
+
+
+def _way(store: Any, step: str, key_id: str | None, *, awaits: bool) -> Callable[[bytes, int], Any]:
     """How `store` is asked: where it can be awaited and has a way for that, by `aadd` and the like."""
-    way: Callable[..., Any] = getattr(store, step)
-    return getattr(store, f"a{step}", way) if awaits else way
+    way: Any = getattr(store, f"a{step}", None) if awaits else None
+    if way is None:
+        way = getattr(store, step)
+    return _with(way, key_id) if key_id is not None and getattr(store, "by_key_id", False) else way
 
 
-def _whose(store: ReplayStore, key_id: str | None) -> tuple[str | None, ...]:
-    return (key_id,) if getattr(store, "by_key_id", False) else ()
+def _with(way: Callable[..., Any], third: object) -> Callable[[bytes, int], Any]:
+    return lambda key, expires: way(key, expires, third)
 
 
 def _lost(error: Unavailable) -> None:
