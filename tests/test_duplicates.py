@@ -128,7 +128,7 @@ def test_store_that_is_down_at_the_end_leaves_the_answer_and_no_second_run(
         statuses = twice(shop, application, message)
     assert ([200, 503], 1) == (statuses, Desk.ran)
     assert ["replay store failed: OSError"] == [text for text in caplog.messages if "OSError" in text]
-    assert 1 == sum("duplicates of an answered message stay unavailable" in text for text in caplog.messages)
+    assert 1 == sum("stay unavailable while it lives" in text for text in caplog.messages)
 
 
 def test_store_that_is_down_at_the_beginning_runs_nothing(shop: Shop, ledger: Ledger) -> None:
@@ -170,6 +170,17 @@ def test_coroutine_store_is_awaited() -> None:
             statuses[shop.name] = (twice(shop, application, message), store.asked)
     expected = ([200, 200], ["begin", "release", "begin", "done", "begin"])
     assert dict.fromkeys(["asgi", "fastapi", "django asgi", "django asgi, sync views"], expected) == statuses
+
+
+def test_store_that_awaits_at_the_end_only_leaves_the_answer(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    class Half(Ledger):
+        async def finish(self, key: bytes, expires: int, done: bool, /) -> Any:
+            raise AssertionError("nobody awaits this")
+
+    application, message = SHOPS[0].build(acknowledging(Half())), signed()
+    with caplog.at_level(logging.ERROR, "sealgate"):
+        assert ([200, 503], 1) == (twice(SHOPS[0], application, message), Desk.ran)
+    assert ["replay: a coroutine key source, store or body needs aanswered"] == caplog.messages
 
 
 def test_key_that_a_route_does_not_admit_is_no_success(ledger: Ledger) -> None:

@@ -109,7 +109,7 @@ class Verifier:
         acknowledged and there is none, they are rejected.
         """
         proven: list[Verified] = []
-        run(self._steps(request, read_body, uncovered, delivery, proven, awaits=False), "averify")
+        run(self.steps(request, read_body, uncovered, delivery, proven, awaits=False), "averify")
         return proven[0]
 
     async def averify(
@@ -122,10 +122,10 @@ class Verifier:
     ) -> Verified:
         """As `verify`, and awaits key sources, stores and bodies that are coroutines."""
         proven: list[Verified] = []
-        await arun(self._steps(request, read_body, uncovered, delivery, proven, awaits=True))
+        await arun(self.steps(request, read_body, uncovered, delivery, proven, awaits=True))
         return proven[0]
 
-    def _steps(
+    def steps(
         self,
         request: Request,
         read_body: ReadBody | None,
@@ -135,7 +135,9 @@ class Verifier:
         *,
         awaits: bool,
     ) -> Steps[None]:
-        """The order of checks. Yields what is to be awaited, for a driver; ends with the proof in `proven`."""
+        """The order of checks. Yields what is to be awaited, for a driver (`sealgate.steps`); leaves the proof in
+        `proven`. `awaits`: whether the driver can; otherwise as `verify`.
+        """
         claim = self.scheme.claim(
             request, self._origins, self._clock(), self.max_age, self.body_limit, uncovered or None
         )

@@ -27,6 +27,7 @@ from sealgate.policy.rules import (
     rules_of_view,
 )
 from sealgate.replay import Delivery
+from sealgate.steps import Steps, arun, run
 from sealgate.verifier import ReadBody, Verifier
 
 __all__ = [
@@ -204,10 +205,33 @@ def verify(demand: Require, request: Request, read_body: ReadBody | None, delive
 
     `delivery`: a fresh one, for whoever sees the answer.
     """
+    proven: list[Verified] = []
+    run(_prove(demand, request, read_body, delivery, proven, awaits=False), "averify")
+    return proven[0]
+
+
+async def averify(
+    demand: Require, request: Request, read_body: ReadBody | None, delivery: Delivery | None = None
+) -> Verified:
+    """As `verify`, awaiting."""
+    proven: list[Verified] = []
+    await arun(_prove(demand, request, read_body, delivery, proven, awaits=True))
+    return proven[0]
+
+
+def _prove(
+    demand: Require,
+    request: Request,
+    read_body: ReadBody | None,
+    delivery: Delivery | None,
+    proven: list[Verified],
+    *,
+    awaits: bool,
+) -> Steps[None]:
     refusal: Rejected = SignatureMissing()
     for verifier in demand.verifiers:
         try:
-            verified = verifier.verify(request, read_body, uncovered=demand.uncovered, delivery=delivery)
+            yield from verifier.steps(request, read_body, demand.uncovered, delivery, proven, awaits=awaits)
         except SignatureMissing:
             continue
         except Replayed:
@@ -216,37 +240,12 @@ def verify(demand: Require, request: Request, read_body: ReadBody | None, delive
             refusal = error
         else:
             try:
-                demand.check_key(verified)
+                demand.check_key(proven[0])
             except Rejected as error:
                 if delivery is not None:
-                    delivery.answered(error.status)
+                    yield from delivery.tell(error.status, awaits=awaits)
                 raise
-            return verified
-    raise refusal
-
-
-async def averify(
-    demand: Require, request: Request, read_body: ReadBody | None, delivery: Delivery | None = None
-) -> Verified:
-    """As `verify`, awaiting."""
-    refusal: Rejected = SignatureMissing()
-    for verifier in demand.verifiers:
-        try:
-            verified = await verifier.averify(request, read_body, uncovered=demand.uncovered, delivery=delivery)
-        except SignatureMissing:
-            continue
-        except Replayed:
-            raise  # as above
-        except Rejected as error:
-            refusal = error
-        else:
-            try:
-                demand.check_key(verified)
-            except Rejected as error:
-                if delivery is not None:
-                    await delivery.aanswered(error.status)
-                raise
-            return verified
+            return
     raise refusal
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from sealgate.exceptions import Replayed, Unavailable
+from sealgate.exceptions import ConfigurationError, Replayed, Unavailable
 from sealgate.replay.store import AcknowledgingStore, ReplayStore
 from sealgate.steps import Steps, arun, ask, run
 
@@ -41,16 +41,13 @@ class Delivery:
         duplicates are refused.
         """
         try:
-            run(self._tell(status, awaits=False), "aanswered")
-        except Unavailable as error:
-            _lost(error)
+            run(self.tell(status, awaits=False), "aanswered")
+        except ConfigurationError as error:  # a store whose `begin` is no coroutine, and its `finish` is
+            _log.error("replay: %s", error)
 
     async def aanswered(self, status: int | None) -> None:
         """As `answered`, and awaits."""
-        try:
-            await arun(self._tell(status, awaits=True))
-        except Unavailable as error:
-            _lost(error)
+        await arun(self.tell(status, awaits=True))
 
     def begin(
         self, store: AcknowledgingStore, key: bytes, expires: int, key_id: str | None, *, awaits: bool
@@ -59,7 +56,8 @@ class Delivery:
         yield from ask("replay store", _begun, _way(store, "begin", key_id, awaits=awaits), key, expires)
         self._begun = store, key, expires, key_id
 
-    def _tell(self, status: int | None, *, awaits: bool) -> Steps[None]:
+    def tell(self, status: int | None, *, awaits: bool) -> Steps[None]:
+        """As `answered`, for a driver of steps."""
         if self._begun is None:
             return
         (store, key, expires, key_id), self._begun = self._begun, None
@@ -68,7 +66,10 @@ class Delivery:
         else:
             done = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
             step = _with(_way(store, "finish", None, awaits=awaits), done)
-        yield from ask("replay store", list.pop, step, key, expires)
+        try:
+            yield from ask("replay store", list.pop, step, key, expires)
+        except Unavailable as error:
+            _log.error("replay: %s: duplicates of an answered message stay unavailable while it lives", error)
 
 
 def remember(store: ReplayStore, key: bytes, expires: int, key_id: str | None, *, awaits: bool) -> Steps[None]:
@@ -101,7 +102,3 @@ def _way(store: Any, step: str, key_id: str | None, *, awaits: bool) -> Callable
 
 def _with(way: Callable[..., Any], third: object) -> Callable[[bytes, int], Any]:
     return lambda key, expires: way(key, expires, third)
-
-
-def _lost(error: Unavailable) -> None:
-    _log.error("replay: %s, so the duplicates of an answered message stay unavailable while it lives", error)
