@@ -207,14 +207,16 @@ def _client(
 
 
 def _ask(connection: http.client.HTTPConnection, message: Message) -> int:
-    """The status, or 0 where there was no answer: the worker was killed, or has closed the connection."""
+    """The status, or 0 where there was no answer: the worker was killed."""
+    used = connection.sock is not None
     try:
         connection.request(message.method, message.target, headers=dict(message.headers))
         answer = connection.getresponse()
         answer.read()
     except (OSError, http.client.HTTPException):
         connection.close()
-        return 0
+        # A server closes a connection that was idle for a while (RFC 9112, 9.3.1).
+        return _ask(connection, message) if used else 0
     return answer.status
 
 

@@ -7,6 +7,7 @@ import gc
 import logging
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from django.test import override_settings
 from fastapi import BackgroundTasks, Depends, FastAPI
 from starlette.websockets import WebSocket
 
-from asgi_client import CONNECT, SOCKET, Server, socket_of
+from asgi_client import CONNECT, SOCKET, Server, scope_of, socket_of
 from contract import LOOK, ORDER, signed
 from duplicate_shops import SHOPS, Desk, Ledger, Shop
 from exchange import over_asgi, over_wsgi
@@ -45,6 +46,16 @@ def shop(request: pytest.FixtureRequest) -> Shop:
     return given
 
 
+@contextmanager
+def bodies_left_open(shop: Shop) -> Iterator[None]:
+    """Django's ASGI handler does not close the body of a request that ends in an exception."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Unclosed file", ResourceWarning)
+        yield
+        if shop.name.startswith("django asgi"):
+            gc.collect()
+
+
 def acknowledging(store: Any, **settings: Any) -> Verifier:
     return RFC9421.verifier(replay=store, duplicates="acknowledge", **settings)
 
@@ -53,7 +64,7 @@ def twice(shop: Shop, application: Any, message: Message) -> list[int]:
     return [shop.send(application, message) for _ in range(2)]
 
 
-@pytest.mark.parametrize("does", ["200", "201", "204", "stream"])
+@pytest.mark.parametrize("does", ["200", "201", "204", "299", "stream"])
 def test_duplicate_of_what_was_answered_with_success_is_acknowledged(shop: Shop, ledger: Ledger, does: str) -> None:
     application, message = shop.build(acknowledging(ledger)), signed()
     Desk.does = does
@@ -69,18 +80,14 @@ def test_duplicate_of_what_was_answered_with_success_is_acknowledged(shop: Shop,
 def test_what_failed_counts_as_never_seen(shop: Shop, ledger: Ledger, does: str) -> None:
     application, message = shop.build(acknowledging(ledger)), signed()
     Desk.does = does
-    with warnings.catch_warnings():
-        # Django's ASGI handler does not close the body of a request whose stream fails.
-        warnings.filterwarnings("ignore", "Unclosed file", ResourceWarning)
+    with bodies_left_open(shop):
         shop.send(application, message)
-        if shop.name.startswith("django asgi"):
-            gc.collect()
     Desk.does = "200"
     assert (200, 200, 2) == (*twice(shop, application, message), Desk.ran)
     assert ["begin", "release", "begin", "done", "begin"] == ledger.asked
 
 
-@pytest.mark.parametrize("does", ["302", "400", "404", "422"])
+@pytest.mark.parametrize("does", ["300", "302", "400", "404", "499"])
 def test_duplicate_of_what_was_answered_otherwise_is_refused(shop: Shop, ledger: Ledger, does: str) -> None:
     application, message = shop.build(acknowledging(ledger)), signed()
     Desk.does = does
@@ -183,6 +190,35 @@ def test_store_that_awaits_at_the_end_only_leaves_the_answer(ledger: Ledger, cap
     assert ["replay: a coroutine key source, store or body needs aanswered"] == caplog.messages
 
 
+def test_way_that_can_be_awaited_is_taken_where_it_can() -> None:
+    class Both(Ledger):
+        async def abegin(self, key: bytes, expires: int, /) -> Any:
+            return super().begin(key, expires)
+
+        async def afinish(self, key: bytes, expires: int, done: bool, /) -> None:
+            super().finish(key, expires, done)
+
+        def begin(self, key: bytes, expires: int, /) -> Any:
+            raise AssertionError("this would block the event loop")
+
+        def finish(self, key: bytes, expires: int, done: bool, /) -> None:
+            raise AssertionError("so would this")
+
+    store = Both()
+    application, message = SHOPS[1].build(acknowledging(store)), signed()
+    assert ([200, 200], ["begin", "done", "begin"]) == (twice(SHOPS[1], application, message), store.asked)
+
+
+@pytest.mark.parametrize("answer", ["NEW", "old", "", None, True, 1, b"new", "spent"])
+def test_answer_that_is_not_new_is_never_taken_for_it(answer: object) -> None:
+    class Odd(Ledger):
+        def begin(self, key: bytes, expires: int, /) -> Any:
+            return answer
+
+    application = SHOPS[0].build(acknowledging(Odd()))
+    assert (401, 0) == (SHOPS[0].send(application, signed()), Desk.ran)
+
+
 def test_key_that_a_route_does_not_admit_is_no_success(ledger: Ledger) -> None:
     app = FastAPI()
     verifier = acknowledging(ledger)
@@ -243,6 +279,47 @@ def test_failure_in_the_background_leaves_the_answer_what_it_was(ledger: Ledger)
     message = signed()
     statuses = [over_asgi(app, message).status for _ in range(2)]
     assert ([200, 200], ["begin", "done", "begin"]) == (statuses, ledger.asked)
+
+
+def test_failure_that_a_handler_makes_nice_is_a_failure(ledger: Ledger) -> None:
+    application, message = SHOPS[2].build(acknowledging(ledger)), signed()
+    application.register_error_handler(500, lambda _error: ("sorry", 200))
+    Desk.does = "raise"
+    assert (200, ["begin", "release"]) == (SHOPS[2].send(application, message), ledger.asked)
+
+
+@pytest.mark.parametrize("shop", [shop for shop in SHOPS if shop.name.startswith("django")], ids=lambda shop: shop.name)
+def test_worker_that_is_stopped_within_the_view_has_not_answered(
+    shop: Shop, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by the timeout of gunicorn, which no framework makes an answer of."""
+
+    class Stopped(BaseException):
+        pass
+
+    def stop() -> int:
+        raise Stopped
+
+    application = shop.build(acknowledging(ledger))
+    monkeypatch.setattr(Desk, "serve", stop)
+    with bodies_left_open(shop), pytest.raises(Stopped):
+        shop.over(application, signed())
+    assert ["begin", "release"] == ledger.asked
+
+
+def test_client_that_goes_away_within_an_asynchronous_stream_was_served(ledger: Ledger) -> None:
+    shop, message = SHOPS[5], signed()
+    application = shop.build(acknowledging(ledger))
+    Desk.does = "stream"
+    server = Server([{"type": "http.request", "body": message.body, "more_body": False}])
+
+    async def send(event: Any) -> None:
+        if event.get("body"):
+            raise asyncio.CancelledError  # what Django takes for a client that has gone
+        await server.send(event)
+
+    asyncio.run(application(scope_of(message), server.receive, send))
+    assert ["begin", "done"] == ledger.asked
 
 
 def test_session_that_cannot_be_saved_is_a_failure(ledger: Ledger) -> None:
