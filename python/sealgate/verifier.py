@@ -47,7 +47,8 @@ class Verifier:
     what was answered 2xx is answered 200, and does not come to the view; it needs a store that knows how a delivery
     went (`AcknowledgingStore`), as all of ours do. `max_age`: seconds, either way; the scheme's own, else 300.
     `body_limit`: bytes. `body_timeout`: seconds for the whole body. `clock`: Unix seconds.
-    `ring` has the keys, of a file those read first; it is empty where a function gives them.
+    `ring` has the keys, of a file those read first; it is empty where a function gives them. `source`: what gives them
+    anew, if anything does. `origins`: None where no origin is configured.
 
     Raises `ConfigurationError`, naming the setting.
     """
@@ -72,7 +73,7 @@ class Verifier:
             loaded = key_sources.load(keys, hash=scheme.hash, operations=["verify"])
             known = loaded.ring if isinstance(loaded, key_sources.Watched) else loaded
             self.ring = known if isinstance(known, KeyRing) else NO_KEYS
-            self._source: key_sources.KeySource | None = None if isinstance(loaded, KeyRing) else loaded
+            self.source: key_sources.KeySource | None = None if isinstance(loaded, KeyRing) else loaded
         finally:
             keys = NO_KEYS  # a traceback shows local variables: let it not find key material here
         if scheme.needs_origin and origin is None:
@@ -84,8 +85,8 @@ class Verifier:
         self.replay = replay_stores.load(replay, clock=clock, max_age=self.max_age) if once else None
         self._acknowledging = _acknowledging(duplicates, self.replay)
         #: Asked for each key id, it gives a ring of that one; a file gives all of them.
-        self._asks_each = self._source is not None and not isinstance(self._source, key_sources.Watched)
-        self._origins = None if origin is None else Origins(origin)
+        self._asks_each = self.source is not None and not isinstance(self.source, key_sources.Watched)
+        self.origins = None if origin is None else Origins(origin)
         self._clock = clock
         self._signs_body = scheme.signs_body
         self._claims_in_body = scheme.claims_in_body
@@ -139,12 +140,12 @@ class Verifier:
         `proven`. `awaits`: whether the driver can; otherwise as `verify`.
         """
         claim = self.scheme.claim(
-            request, self._origins, self._clock(), self.max_age, self.body_limit, uncovered or None
+            request, self.origins, self._clock(), self.max_age, self.body_limit, uncovered or None
         )
         try:
             ring = self.ring
-            if self._source is not None and not self._claims_in_body:
-                ring = yield from key_sources.ask(self._source, claim.key_id, request)
+            if self.source is not None and not self._claims_in_body:
+                ring = yield from key_sources.ask(self.source, claim.key_id, request)
             if not self._signs_body:
                 claim.authenticate(ring, None)  # before a byte of the body is read: only its digest is signed
             body: Any
@@ -166,8 +167,8 @@ class Verifier:
                 raise BodyTooLarge("the body is over the limit")
             if self._claims_in_body:
                 claim = claim.with_body(body, self._clock())
-                if self._source is not None:
-                    ring = yield from key_sources.ask(self._source, claim.key_id, request)
+                if self.source is not None:
+                    ring = yield from key_sources.ask(self.source, claim.key_id, request)
             if self._signs_body:
                 claim.authenticate(ring, body)
             verified = claim.conclude(body, self._clock())

@@ -19,6 +19,7 @@ import click
 from sealgate import Key, KeyRing, Scheme, Signer, Verifier, __version__, canonicalize_json, schemes
 from sealgate.cli.keys import keys
 from sealgate.cli.message import Message
+from sealgate.cli.posture import posture
 from sealgate.exceptions import CanonicalizationError, ConfigurationError, Rejected, SealgateError
 from sealgate.keys import from_environment
 
@@ -56,6 +57,7 @@ def cli() -> None:
 
 
 cli.add_command(keys)
+cli.add_command(posture)
 
 
 def main() -> None:

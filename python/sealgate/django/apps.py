@@ -19,9 +19,10 @@ class SealgateConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers the checks, and what drf-spectacular says of a signature where it is used."""
-        from sealgate.django import checks  # settings have to be there
+        from sealgate.django import checks, posture  # settings have to be there
 
         register(checks.check_settings, Tags.security)
         register(checks.check_deployment, Tags.security, deploy=True)
+        register(posture.check_posture, "posture", deploy=True)
         if apps.is_installed("drf_spectacular"):
             import_module("sealgate.rest_framework.schema")  # its classes register themselves

@@ -57,7 +57,7 @@ class Watched:
         if kind not in {"file", "dir"} or not path.startswith("/") or "\0" in path:
             raise ConfigurationError("keys: expected file:/path or dir:/path, and an absolute path")
         self._where = where
-        self._path = Path(path)
+        self.path = Path(path)
         self._is_directory = kind == "dir"
         self._hash = hash
         self._operations = list(operations)
@@ -136,7 +136,7 @@ class Watched:
                     self._warn(read)
                     return dict(texts)
             except FileNotFoundError:
-                if not self._path.exists():
+                if not self.path.exists():
                     raise
             finally:
                 texts.clear()
@@ -144,8 +144,8 @@ class Watched:
 
     def _paths(self) -> list[Path]:
         if not self._is_directory:
-            return [self._path]
-        paths = sorted(path for path in self._path.iterdir() if not path.name.startswith("."))
+            return [self.path]
+        paths = sorted(path for path in self.path.iterdir() if not path.name.startswith("."))
         if len(paths) > _MOST_FILES:
             raise ConfigurationError(f"more than {_MOST_FILES} files")
         return paths
