@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import Depends
+from fastapi import Depends, FastAPI
 
 from fastapi_shop import Shop, shop_with_orders
 from judged import BODY, KEY, SLACK
 from sealgate import Verifier, schemes
+from sealgate.fastapi import VerifiedBy
 
 
 def test_openapi_names_the_scheme_and_its_facts() -> None:
@@ -35,6 +36,14 @@ def test_openapi_names_what_a_route_requires() -> None:
     assert model["name"] == "X-Slack-Signature"
     assert [facts["scheme"] for facts in model["x-sealgate"]["any_of"]] == ["slack", "body"]
     assert len(schema["components"]["securitySchemes"]) == 2
+
+
+def test_openapi_names_what_a_dependency_alone_asks_for() -> None:
+    app, verifier = FastAPI(), SLACK.verifier()
+    app.post("/hook", dependencies=[Depends(VerifiedBy(verifier))])(lambda: None)
+    schema = app.openapi()
+    ((name, model),) = schema["components"]["securitySchemes"].items()
+    assert ([{name: []}], "X-Slack-Signature") == (schema["paths"]["/hook"]["post"]["security"], model["name"])
 
 
 def test_openapi_keys_hold_what_openapi_allows() -> None:

@@ -171,7 +171,7 @@ class Sealgate(_Proof):
         return Choice(demand, found.path, params)
 
 
-class VerifiedBy:
+class VerifiedBy(SecurityBase):
     """The dependency alone, without the layer: this route is proven by `verifier` before its view runs.
 
     It cannot keep that nothing is parsed before: FastAPI reads and parses the body first, without this limit, and
@@ -182,6 +182,8 @@ class VerifiedBy:
 
     def __init__(self, verifier: Verifier) -> None:
         self._policy = Policy(verifier)
+        self.model = APIKey.model_validate(security_scheme(self._policy.default))
+        self.scheme_name = security_name(self._policy.default)
 
     async def __call__(self, connection: HTTPConnection) -> Verified:
         _answer_refusals_of(connection)
