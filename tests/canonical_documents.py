@@ -18,6 +18,12 @@ from sealgate import canonicalize, canonicalize_json
 
 #: Integers of RFC 7493, 2.2: the range of PyPI's rfc8785, and what every reader agrees on.
 SAFE = 2**53 - 1
+#: Who says what the canonical form of a text is.
+JUDGES: dict[str, Callable[[bytes | str], bytes]] = {
+    "jcs": reference.canonical_json,
+    "pyjson": reference.python_json,
+    "pyjson-utf8": lambda text: reference.python_json(text, ensure_ascii=False),
+}
 #: The widest that CPython reads.
 WIDE = 10**4300 - 1
 

@@ -37,6 +37,8 @@ def signer(**settings: Any) -> Signer:
 class Httpx:
     """httpx or httpx2, sync."""
 
+    prefix = ""
+
     def __init__(self, library: Any, face: Any) -> None:
         self.library = library
         self.face = face
@@ -52,36 +54,29 @@ class Httpx:
     ) -> list[int]:
         """The status of each call; all by one client. `bound`: a signer, and the origin of the transport."""
         if bound is not None:
-            inner = self.library.HTTPTransport(verify=False)  # certificates take longer to load than all the rest
-            settings["transport"] = self.face.Transport(bound[0], origin=bound[1], transport=inner)
+            transport = getattr(self.face, f"{self.prefix}Transport")
+            # Certificates take longer to load than all the rest.
+            inner = getattr(self.library, f"{self.prefix}HTTPTransport")(verify=False)
+            settings["transport"] = transport(bound[0], origin=bound[1], transport=inner)
         if auth is not None:
             settings["auth"] = self.face.Auth(auth, params=params)
-        with self.library.Client(trust_env=False, verify=False, follow_redirects=follow, **settings) as client:
+        return self.statuses(calls, {"trust_env": False, "verify": False, "follow_redirects": follow, **settings})
+
+    def statuses(self, calls: Sequence[Call], settings: dict[str, Any]) -> list[int]:
+        with self.library.Client(**settings) as client:
             return [client.request(each.method, each.url, **each.more).status_code for each in calls]
 
 
 class AsyncHttpx(Httpx):
-    def send(
-        self,
-        *calls: Call,
-        auth: Signer | None = None,
-        bound: tuple[Signer, str] | None = None,
-        params: dict[str, str] | None = None,
-        follow: bool = False,
-        **settings: Any,
-    ) -> list[int]:
-        if bound is not None:
-            inner = self.library.AsyncHTTPTransport(verify=False)
-            settings["transport"] = self.face.AsyncTransport(bound[0], origin=bound[1], transport=inner)
-        if auth is not None:
-            settings["auth"] = self.face.Auth(auth, params=params)
-        return asyncio.run(self._send(calls, follow, settings))
+    prefix = "Async"
 
-    async def _send(self, calls: Sequence[Call], follow: bool, settings: dict[str, Any]) -> list[int]:
-        async with self.library.AsyncClient(
-            trust_env=False, verify=False, follow_redirects=follow, **settings
-        ) as client:
-            return [(await client.request(each.method, each.url, **_awaited(each.more))).status_code for each in calls]
+    def statuses(self, calls: Sequence[Call], settings: dict[str, Any]) -> list[int]:
+        async def asked() -> list[int]:
+            async with self.library.AsyncClient(**settings) as client:
+                answers = [await client.request(each.method, each.url, **_awaited(each.more)) for each in calls]
+            return [answer.status_code for answer in answers]
+
+        return asyncio.run(asked())
 
 
 class Requests:

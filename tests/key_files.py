@@ -1,4 +1,4 @@
-"""Files with keys, as tests write them, and a clock that only tests move."""
+"""Files with keys, as tests write them and ask them, and a clock that only tests move."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from judged import KEY, KEY_ID, OTHER_KEY
+import reference
+from judged import KEY, KEY_ID, NOW, OTHER_KEY
+from sealgate import Rejected
+from sealgate.keys import Watched
 
 THIRD_KEY = b"thirty-two octets of test key, C"
 
@@ -43,3 +46,29 @@ def written(path: Path, text: bytes) -> Path:
 
 def two_keys() -> bytes:
     return jwks(jwk(), jwk(OTHER_KEY, kid="globex"))
+
+
+def folder_of_one(path: Path) -> Path:
+    """A folder with the key of `KEY_ID`, in its octets."""
+    path.mkdir()
+    written(path / KEY_ID, KEY + b"\n")
+    return path
+
+
+def watched(where: Path, clock: Clock, **settings: Any) -> Watched:
+    return Watched(f"{'dir' if where.is_dir() else 'file'}:{where}", clock=clock, **{"hash": "sha256", **settings})
+
+
+def signers(keys: Watched) -> list[str]:
+    """Of three keys, those that the source accepts, with their ids."""
+    ring, accepted = keys.ring, []
+    for name, octets in (("A", KEY), ("B", OTHER_KEY), ("C", THIRD_KEY)):
+        try:
+            accepted.append(f"{name}:{ring.verify(b'm', reference.mac(octets, b'm'), now=NOW)}")
+        except Rejected:
+            continue
+    return accepted
+
+
+def link_to_itself(at: Path) -> None:
+    at.symlink_to(at)

@@ -6,6 +6,7 @@ import os
 import random
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,9 +15,9 @@ import pytest
 
 from judged import RFC9421, as_request
 from sealgate import ConfigurationError, Unavailable
-from sealgate._native import ReplaySet
 from sealgate.exceptions import Expired, Replayed
-from sealgate.replay import ReplayStore
+from sealgate.replay import MemoryStore, ReplayStore
+from suite import Suite
 
 #: A server's own clock cannot be set: that of the tests is ahead of it, so that the server forgets nothing early.
 START = int(time.time()) + 86_400
@@ -52,15 +53,14 @@ def at_once(count: int, call: Callable[[], Any]) -> list[Any]:
     return answers
 
 
-class Conformance:
+class Conformance(Suite):
     @pytest.fixture
     def clock(self) -> Clock:
         return Clock()
 
-    @pytest.fixture
-    def store(self, clock: Clock) -> ReplayStore:
-        """A store that reads this clock."""
-        raise NotImplementedError
+    @abstractmethod
+    def store(self, clock: Clock) -> Any:
+        """A fixture: a store that reads this clock."""
 
     def test_a_key_is_new_once(self, store: ReplayStore) -> None:
         key = fresh()
@@ -124,14 +124,14 @@ class Conformance:
     @pytest.mark.parametrize("seed", range(5))
     def test_verdicts_are_the_native_sets(self, store: ReplayStore, clock: Clock, seed: int) -> None:
         """Each key has one end, and the clock runs on: then all stores say the same."""
-        draw, judge = random.Random(seed), ReplaySet(100_000)
+        draw, judge = random.Random(seed), MemoryStore(100_000, clock=clock)
         ends = {fresh(): START + draw.randrange(-50, 700) for _ in range(60)}
         ours, theirs = list[bool](), list[bool]()
         for _ in range(300):
             key = draw.choice(list(ends))
             clock.now += draw.choice([0, 0, 0.4, 1, 3, 9])
             ours.append(bool(store.add(key, ends[key])))
-            theirs.append(judge.add(key, ends[key], int(clock.now)))
+            theirs.append(judge.add(key, ends[key]))
         assert theirs == ours
         assert 10 < sum(theirs) < 60
 
@@ -170,13 +170,13 @@ class Remembering(Conformance):
     def test_verdicts_are_the_native_sets_whatever_the_clock_does(
         self, store: ReplayStore, clock: Clock, seed: int
     ) -> None:
-        draw, judge = random.Random(seed), ReplaySet(100_000)
+        draw, judge = random.Random(seed), MemoryStore(100_000, clock=clock)
         ends = {fresh(): START + draw.randrange(-50, 3000) for _ in range(100)}
         ours, theirs = list[bool](), list[bool]()
         for step in range(400):
             key = draw.choice(list(ends))
             clock.now = START + step * 7 + draw.randrange(-600, 600)
             ours.append(bool(store.add(key, ends[key])))
-            theirs.append(judge.add(key, ends[key], int(clock.now)))
+            theirs.append(judge.add(key, ends[key]))
         assert theirs == ours
         assert 10 < sum(theirs) < 100

@@ -11,18 +11,12 @@ from typing import Any
 
 import pytest
 
-import reference
-from canonical_documents import documents, reordered, scattered
+from canonical_documents import JUDGES, documents, reordered, scattered
 from judged import KEY, NOW, as_request
 from reference import Message, Pairs, mac
 from sealgate import ConfigurationError, Rejected, Request, Scheme, Signer, Verifier, schemes
 from sealgate.exceptions import BodyMalformed, InvalidSignature, NotCovered, SignatureMalformed
 
-JUDGES: dict[str, Callable[[bytes], bytes]] = {
-    "jcs": reference.canonical_json,
-    "pyjson": reference.python_json,
-    "pyjson-utf8": lambda text: reference.python_json(text, ensure_ascii=False),
-}
 TRANSFORMS: dict[str, Callable[[bytes], bytes]] = {
     "": lambda octets: octets,
     ":hex": lambda octets: octets.hex().encode(),

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import pickle
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import requests
 from http_message_signatures import HTTPMessageVerifier, MappingKeyResolver
@@ -21,9 +18,10 @@ from hypothesis import strategies as st
 import reference
 import sealgate.httpx
 import sealgate.requests
-from client_libraries import CLIENTS, HTTPX, Call, call, each_client, each_httpx, each_way, sent, signer
+from client_calls import REFUSED_BY_CLIENTS, enclosed, in_the_body, judged, signed_body
+from client_libraries import CLIENTS, HTTPX, call, each_client, each_httpx, each_way, sent, signer
 from judged import JUDGED, KEY, KEY_ID, NOW, RFC9421
-from reference import Message, Proof
+from reference import Message
 from sealgate import ConfigurationError, Signer, schemes
 from wire import Wire, serving
 
@@ -38,17 +36,6 @@ def server() -> Iterator[Wire]:
 def wire(server: Wire) -> Wire:
     return server.forget()
 
-
-def judged(message: Message, wire: Wire) -> Proof:
-    return reference.verify_rfc9421(message, RFC9421.ring, NOW, origin=wire.origin)
-
-
-#: What they raise for an URL that they cannot send.
-REFUSED_BY_CLIENTS: tuple[type[Exception], ...] = (
-    *(HTTPX[name].library.InvalidURL for name in HTTPX),
-    *(HTTPX[name].library.UnsupportedProtocol for name in HTTPX),
-    requests.RequestException,
-)
 
 #: What clients rewrite, each in its own way, and what they leave.
 ODD_URLS = [
@@ -322,25 +309,6 @@ def test_threads_share_one_signer(name: str, how: str, wire: Wire) -> None:
     assert set(urls) == {message.body.decode() for message in wire.requests}
 
 
-ENVELOPE = b'{"data": {"total": 1.0}, "note": "unsigned"}'
-
-
-def in_the_body() -> Signer:
-    """A scheme that writes its signature into the body."""
-    return Signer(schemes.envelope(), key=KEY)
-
-
-def signed_body() -> bytes:
-    """`ENVELOPE` with its signature, in canonical form."""
-    members = json.loads(ENVELOPE)
-    signature = reference.mac(KEY, reference.canonical_json(json.dumps(members["data"]))).hex()
-    return reference.canonical_json(json.dumps({**members, "hmac": signature}))
-
-
-def enclosed(url: str) -> Call:
-    return call("POST", url, content=ENVELOPE, headers={"Content-Type": "application/json"})
-
-
 @each_client
 def test_a_body_that_the_scheme_writes_is_sent_with_its_length(client: Any, wire: Wire) -> None:
     sent(client, wire, "bound", enclosed(wire.origin), by=in_the_body())
@@ -372,86 +340,3 @@ def test_what_the_route_will_match_has_to_be_told(client: Any, how: str, wire: W
     with pytest.raises(ConfigurationError):
         sent(client, wire, how, call("GET", wire.origin + "/documents/a"), by=Signer(schemes.scoped(), key=KEY))
     assert [] == wire.requests
-
-
-@pytest.mark.parametrize("url", ["/orders", "ftp://api.shop.example/", "data:text/plain,a", "", "//api.shop.example/"])
-@each_client
-def test_an_url_that_is_no_absolute_one_of_the_web_is_refused(client: Any, url: str) -> None:
-    with pytest.raises((ConfigurationError, *REFUSED_BY_CLIENTS)):
-        client.send(call("GET", url), auth=signer())
-
-
-def test_what_requests_leaves_unprepared_is_refused_by_us() -> None:
-    with pytest.raises(ConfigurationError, match="url: expected an absolute one"):
-        requests.Request("GET", "ftp://api.shop.example/", auth=sealgate.requests.Auth(signer())).prepare()
-
-
-@pytest.mark.parametrize("name", ["httpx", "httpx2"])
-def test_a_relative_url_is_refused_by_us(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="url: expected an absolute one"):
-        CLIENTS[name].send(call("GET", "/orders"), auth=signer())
-
-
-FACES = [*(HTTPX[name].face for name in HTTPX), sealgate.requests]
-
-
-@pytest.mark.parametrize("face", FACES, ids=lambda face: str(face.__name__))
-def test_only_a_signer_signs(face: Any) -> None:
-    bound = getattr(face, "Transport", None) or face.Adapter
-    with pytest.raises(ConfigurationError, match="signer: expected a Signer"):
-        face.Auth(schemes.RFC9421)
-    with pytest.raises(ConfigurationError, match="signer: expected a Signer"):
-        bound(KEY, origin="https://api.shop.example")
-
-
-@pytest.mark.parametrize("origin", ["", "api.shop.example", "https://api.shop.example/path", "ftp://a", None, 5, ["a"]])
-@pytest.mark.parametrize("face", FACES, ids=lambda face: str(face.__name__))
-def test_a_transport_is_bound_to_an_origin(face: Any, origin: Any) -> None:
-    bound = getattr(face, "Transport", None) or face.Adapter
-    with pytest.raises(ConfigurationError, match="origin"):
-        bound(signer(), origin=origin)
-
-
-@pytest.mark.parametrize(
-    "spelling", ["HTTP://API.SHOP.EXAMPLE", "http://api.shop.example:80", "http://api.shop.example/"]
-)
-def test_an_origin_may_be_spelled_in_another_way(spelling: str) -> None:
-    seen: list[httpx.Request] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return httpx.Response(200)
-
-    transport = sealgate.httpx.Transport(signer(), origin=spelling, transport=httpx.MockTransport(answer))
-    with httpx.Client(transport=transport) as client:
-        client.get("http://API.shop.example:80/")
-    assert "signature" in seen[0].headers
-
-
-def test_an_adapter_is_not_pickled() -> None:
-    with pytest.raises(TypeError, match="holds a key"):
-        pickle.dumps(sealgate.requests.Adapter(signer(), origin="https://api.shop.example"))
-
-
-@each_way
-def test_responses_of_requests_can_be_pickled(how: str, wire: Wire) -> None:
-    with requests.Session() as session:
-        session.trust_env = False
-        session.mount("http://", sealgate.requests.Adapter(signer(), origin=wire.origin))
-        if how == "auth":
-            session.mount("http://", requests.adapters.HTTPAdapter())
-            session.auth = sealgate.requests.Auth(signer())
-        response = session.post(wire.origin, json={"total": 1})
-    again = pickle.loads(pickle.dumps(response))
-    assert (200, response.request.body) == (again.status_code, again.request.body)
-
-
-def test_errors_of_requests_can_be_pickled() -> None:
-    """They carry the request, and a worker process hands them over."""
-    origin = "http://127.0.0.1:1"
-    with requests.Session() as session:
-        session.trust_env = False
-        session.mount("http://", sealgate.requests.Adapter(signer(), origin=origin))
-        with pytest.raises(requests.ConnectionError) as failure:
-            session.get(origin)
-    assert isinstance(pickle.loads(pickle.dumps(failure.value.request)), requests.PreparedRequest)

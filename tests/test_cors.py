@@ -6,7 +6,7 @@ asked only where `preflight` lets them through.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -30,6 +30,7 @@ from reference import Message
 from sealgate.django import exempt
 from sealgate.fastapi import Sealgate as FastAPISealgate
 from sealgate.flask import Sealgate as FlaskSealgate
+from suite import Suite
 from wsgi_client import Answer, call, chunked, environ_of
 
 SITE = "https://shop.example"
@@ -58,7 +59,7 @@ NO_PREFLIGHTS: dict[str, Message] = {
 }
 
 
-class Cors(ABC):
+class Cors(Suite):
     """`ran`: the views that ran. `inside`, `outside`: where the CORS middleware stands; neither: there is none."""
 
     ran: list[str]

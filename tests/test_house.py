@@ -240,7 +240,7 @@ def test_the_judge_shares_nothing_with_what_it_judges() -> None:
     assert {"__future__", "base64", "collections", "dataclasses", "hashlib", "hmac", "json", "re", "urllib"} == imported
 
 
-@pytest.mark.parametrize("path", sorted(Path(__file__).parent.glob("test_*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(Path(__file__).parent.rglob("*.py")), ids=lambda path: path.name)
 def test_no_test_is_skipped_or_expected_to_fail(path: Path) -> None:
     marks = [node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
     assert not {"skip", "skipif", "xfail", "importorskip"} & set(marks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,13 +20,7 @@ from sealgate.exceptions import InvalidSignature, UnknownKey
 
 DATABASE = "keys"
 connections.settings[DATABASE] = connections.configure_settings(
-    {
-        "default": {},
-        DATABASE: {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": "file:key_sources?mode=memory&cache=shared",
-        },
-    }
+    {"default": {}, DATABASE: {"ENGINE": "django.db.backends.sqlite3"}}
 )[DATABASE]
 
 
@@ -56,13 +51,13 @@ async def partner_keys_async(key_id: str | None, request: Request) -> list[Key] 
 
 
 @pytest.fixture(autouse=True)
-def table() -> Iterator[None]:
+def table(tmp_path: Path) -> Iterator[None]:
+    """In a file: Django does not close a database in memory."""
+    connections.settings[DATABASE]["NAME"] = tmp_path / "keys.db"
     with connections[DATABASE].schema_editor() as editor:
         editor.create_model(PartnerKey)
     PartnerKey.objects.using(DATABASE).create(partner=KEY_ID, octets=KEY)
     yield
-    with connections[DATABASE].schema_editor() as editor:
-        editor.delete_model(PartnerKey)
     connections[DATABASE].close()
 
 

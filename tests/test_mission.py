@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import json
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -210,14 +211,15 @@ MISSIONS = {
 METHODS = ["GET", "POST", "PUT", "DELETE"]
 
 
-class Shop:
+class Shop(ABC):
     """An application that answers with the body it read."""
 
     def __init__(self, verifier: Verifier) -> None:
         self.verifier = verifier
 
+    @abstractmethod
     def send(self, message: Message) -> tuple[int, bytes]:
-        raise NotImplementedError
+        """The status, and what the view read."""
 
 
 class Flask(Shop):

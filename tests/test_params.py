@@ -147,6 +147,7 @@ _TEXTS = st.text(st.sampled_from(list("a:b/")), max_size=4)
 
 @given(one=st.tuples(_TEXTS, _TEXTS), other=st.tuples(_TEXTS, _TEXTS))
 def test_unequal_parameters_never_share_a_base(one: tuple[str, str], other: tuple[str, str]) -> None:
+    """C1: a base comes out unless the first one ends in the midst of the literal, or before it."""
     scheme = scheme_of("{param:a}:a:{param:b}")
 
     def base(pair: tuple[str, str]) -> bytes | None:
@@ -155,6 +156,8 @@ def test_unequal_parameters_never_share_a_base(one: tuple[str, str], other: tupl
         except ConfigurationError:
             return None
 
+    for a, b in (one, other):
+        assert (f"{a}:a:{b}".encode() if f"{a}:a:".find(":a:") == len(a) else None) == base((a, b))
     assert one == other or base(one) is None or base(one) != base(other)
 
 

@@ -119,6 +119,20 @@ def test_another_store_on_the_file_knows_the_same(path: Path) -> None:
     second.close()
 
 
+def test_a_store_that_is_dropped_has_closed_its_file(path: Path) -> None:
+    """Without waiting for the garbage collector: a connection of SQLite refers to itself."""
+    store = SQLiteStore(path, clock=Clock())
+    store.add(fresh(), START + 9)
+    assert {"replay.db", "replay.db-wal", "replay.db-shm"} == _open_files(path.parent)
+    del store
+    assert set() == _open_files(path.parent)
+
+
+def _open_files(folder: Path) -> set[str]:
+    links = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return {link.name for link in links if link.parent == folder}
+
+
 def test_a_process_that_is_killed_forgets_nothing(path: Path) -> None:
     key = fresh()
     script = (

@@ -2,7 +2,7 @@
 # Annotations stay objects here: FastAPI cannot resolve the text of a local one.
 
 import logging
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -29,6 +29,7 @@ from sealgate.fastapi import Sealgate as FastAPISealgate
 from sealgate.fastapi import require as fastapi_require
 from sealgate.flask import Sealgate as FlaskSealgate
 from sealgate.policy import Verdict
+from suite import Suite
 from wsgi_client import call, environ_of
 
 HOOKS = Verifier(schemes.GITHUB, keys=OTHER_KEY)
@@ -78,7 +79,7 @@ REFUSALS: dict[str, tuple[Callable[[], list[Message]], str, str | None, int]] = 
 ROUTES = {ITEM.target: "item", ONLY.target: "only", SEVERAL.target: "several"}
 
 
-class Verdicts(ABC):
+class Verdicts(Suite):
     """`/shop/items/7` the default, through an include or the like; `/only` admits the key `globex`; `/several` takes two
     verifiers; `/open` is exempt for GET.
 

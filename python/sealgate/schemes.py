@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 _JSON_FORMS = ("jcs", "pyjson", "pyjson-utf8")
+#: Of a scheme that covers the body, and nothing else.
+_BODY_ALONE = frozenset({"no-time", "method-not-covered", "target-not-covered", "query-not-covered", "audience"})
 
 
 def body(header: str = "X-Signature", *, hash: str = "sha256") -> Scheme:
@@ -36,7 +38,7 @@ def body(header: str = "X-Signature", *, hash: str = "sha256") -> Scheme:
         base="{body}",
         fields={header: "{signature:hex}"},
         hash=hash,
-        accept_weaknesses={"no-time", "method-not-covered", "target-not-covered", "query-not-covered", "audience"},
+        accept_weaknesses=_BODY_ALONE,
     )
 
 
@@ -48,17 +50,12 @@ def canonical_json(header: str = "X-Signature", *, form: str = "jcs", hash: str 
     The Content-Type must be that of JSON, without a charset but utf-8, and without a Content-Encoding. As `body`, it
     covers nothing but the body. Prefer `RFC9421`.
     """
-    if form not in _JSON_FORMS:
-        raise ConfigurationError(f"form: expected one of {', '.join(_JSON_FORMS)}")
     return Scheme(
-        "canonical-json" if form == "jcs" else f"canonical-json-{form}",
+        _named("canonical-json", form),
         base=f"{{body:{form}}}",
         fields={header: "{signature:hex}"},
         hash=hash,
-        accept_weaknesses={
-            *("no-time", "method-not-covered", "target-not-covered", "query-not-covered", "audience"),
-            "lossy-transform",
-        },
+        accept_weaknesses=_BODY_ALONE | {"lossy-transform"},
     )
 
 
@@ -95,20 +92,22 @@ def envelope(data: str = "/data", signature: str = "/hmac", *, form: str = "jcs"
     `data`, `signature`: JSON pointers (RFC 6901). `form`: as of `canonical_json`. The application is handed the
     canonical `{"data": ...}` and nothing beside it. As `body`, it covers nothing but that. Prefer `RFC9421`.
     """
-    if form not in _JSON_FORMS:
-        raise ConfigurationError(f"form: expected one of {', '.join(_JSON_FORMS)}")
     if set(":{}") & set(data):
         raise ConfigurationError("data: a pointer in a template has no colon and no brace")
     return Scheme(
-        "envelope" if form == "jcs" else f"envelope-{form}",
+        _named("envelope", form),
         base=f"{{json:{data}:{form}}}",
         json={signature: "{signature:hex}"},
         hash=hash,
-        accept_weaknesses={
-            *("no-time", "method-not-covered", "target-not-covered", "query-not-covered", "audience"),
-            "lossy-transform",
-        },
+        accept_weaknesses=_BODY_ALONE | {"lossy-transform"},
     )
+
+
+def _named(name: str, form: str) -> str:
+    """The scheme's name, which says the form unless it is the usual one."""
+    if form not in _JSON_FORMS:
+        raise ConfigurationError(f"form: expected one of {', '.join(_JSON_FORMS)}")
+    return name if form == "jcs" else f"{name}-{form}"
 
 
 def _provider(name: str, *, base: str, fields: Mapping[str, str | Members], max_age: int | None = None) -> Scheme:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
@@ -13,6 +13,7 @@ from exchange import WHOLE, Exchange, Framing
 from judged import RFC9421
 from reference import Message
 from sealgate import Verifier
+from suite import Suite
 from wsgi_client import Answer
 
 #: A status, and what the views have read for it.
@@ -26,7 +27,7 @@ class Instead(NamedTuple):
     happens: Any
 
 
-class Promises(ABC):
+class Promises(Suite):
     """A class of tests for one adapter. Each test asserts once, by `holds`.
 
     `over`: how its application is spoken to. `CANNOT`: the promises that it cannot keep, by the words of the name.

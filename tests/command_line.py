@@ -1,0 +1,60 @@
+"""The command as tests call it: what they sign and verify by it, and what it said."""
+
+import base64
+
+from click.testing import CliRunner, Result
+
+from sealgate import schemes
+from sealgate.cli import cli
+
+KEY = "0123456789abcdef0123456789abcdef-marker"
+AT = 1_800_000_000
+BODY = b'{"amount": 1}\n\x00\xff'
+HEAD = b"POST /orders HTTP/1.1\r\nHost: api.shop.example\r\nContent-Type: application/json\r\n\r\n"
+PLAIN = HEAD + BODY
+JWK = {"kty": "oct", "kid": "acme", "alg": "HS256", "k": base64.urlsafe_b64encode(KEY.encode()).rstrip(b"=").decode()}
+
+
+def run(*args: str, message: bytes | None = None, key: str | None = KEY) -> Result:
+    return CliRunner().invoke(cli, list(args), input=message, env={"DEMO_KEY": key})
+
+
+def sign(message: bytes = PLAIN, *more: str, scheme: str = "rfc9421", key: str = KEY) -> bytes:
+    done = run(
+        "sign", "--scheme", scheme, "--key-env", "DEMO_KEY", *_named(scheme, more), "-", message=message, key=key
+    )
+    assert (done.exit_code, done.stderr) == (0, "")
+    return done.stdout_bytes
+
+
+def verify(message: bytes, *more: str, scheme: str = "rfc9421", key: str | None = KEY) -> Result:
+    named = _named(scheme, more)
+    return run("verify", "--scheme", scheme, "--key-env", "DEMO_KEY", *named, "-", message=message, key=key)
+
+
+def verdict(done: Result) -> str:
+    return done.stdout.splitlines()[0].split()[-1]
+
+
+def code(done: Result) -> str:
+    assert (done.exit_code, verdict(done)) == (1, "rejected")
+    return dict(line.split(maxsplit=1) for line in done.stdout.splitlines())["code"]
+
+
+def mistake(done: Result) -> str:
+    """The one line that a mistake of ours ends in."""
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert isinstance(done.exception, SystemExit)
+    return done.stderr.removeprefix("sealgate: ").rstrip()
+
+
+def _named(scheme: str, more: tuple[str, ...]) -> tuple[str, ...]:
+    if scheme == "scoped" and "--param" not in more:
+        return ("--param", "id=doc-123", *more)
+    return ("--key-id", "acme", *more) if scheme == "rfc9421" and "--key-id" not in more else more
+
+
+def message_for(scheme: str) -> bytes:
+    """Octets of any kind; or JSON where the scheme reads it; or nothing where it covers no body."""
+    bodies = {"scoped": b"", "envelope": b'{"data": 1}'} | {name: b"1" for name in schemes.by_name() if "json" in name}
+    return HEAD + bodies.get(scheme, BODY)

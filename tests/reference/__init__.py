@@ -1,0 +1,78 @@
+"""The judge: every scheme once more, from its own specification, with the standard library only.
+
+Nothing here comes from sealgate: no code, no table, no parser. It is written for reading, not for speed, and it is
+stricter than it is kind: what it accepts, sealgate must accept, and what sealgate accepts, it must accept.
+"""
+
+from __future__ import annotations
+
+from reference.canonical import Json, canonical_json, es6_number, python_json, read_json
+from reference.message import Memory, Message, Pairs, Proof, Refused, Ring, mac
+from reference.parts import FORMS, member, only, scoped_base, sign_envelope, sign_scoped, verify_envelope, verify_scoped
+from reference.rfc9421 import (
+    PLAIN,
+    check_content_digest,
+    content_digest,
+    sign_rfc9421,
+    signature_base,
+    signature_params,
+    verify_rfc9421,
+)
+from reference.target import canonical_path, refuse_odd_length, refuse_other_host
+from reference.templates import (
+    canonical_request_base,
+    sign_body,
+    sign_canonical_request,
+    sign_github,
+    sign_slack,
+    sign_stripe,
+    verify_body,
+    verify_canonical_request,
+    verify_github,
+    verify_slack,
+    verify_stripe,
+)
+
+__all__ = [
+    "FORMS",
+    "PLAIN",
+    "Json",
+    "Memory",
+    "Message",
+    "Pairs",
+    "Proof",
+    "Refused",
+    "Ring",
+    "canonical_json",
+    "canonical_path",
+    "canonical_request_base",
+    "check_content_digest",
+    "content_digest",
+    "es6_number",
+    "mac",
+    "member",
+    "only",
+    "python_json",
+    "read_json",
+    "refuse_odd_length",
+    "refuse_other_host",
+    "scoped_base",
+    "sign_body",
+    "sign_canonical_request",
+    "sign_envelope",
+    "sign_github",
+    "sign_rfc9421",
+    "sign_scoped",
+    "sign_slack",
+    "sign_stripe",
+    "signature_base",
+    "signature_params",
+    "verify_body",
+    "verify_canonical_request",
+    "verify_envelope",
+    "verify_github",
+    "verify_rfc9421",
+    "verify_scoped",
+    "verify_slack",
+    "verify_stripe",
+]

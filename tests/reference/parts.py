@@ -1,0 +1,119 @@
+"""Parts of a message: what the route matched, and members of the body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from reference.canonical import Json, canonical_text, dumped, exact, read_json
+from reference.message import Message, Pairs, Proof, Refused, Ring, hex_octets, mac, match, need
+from reference.target import refuse_odd_target
+
+#: How each form reads integers, and how it writes a value.
+FORMS: Mapping[str, tuple[Callable[[str], float], Callable[[Json], bytes]]] = {
+    "jcs": (exact, lambda value: canonical_text(value).encode()),
+    "pyjson": (int, lambda value: dumped(value, True)),
+    "pyjson-utf8": (int, lambda value: dumped(value, False)),
+}
+_HOLE = re.compile(r"\{(param|json):([^{}:]*)(?::([a-z0-9-]+))?\}")
+
+
+def member(document: Json, pointer: str) -> Json:
+    """RFC 6901, 4, in objects only."""
+    for token in pointer.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        if not isinstance(document, dict) or name not in document:
+            raise Refused(f"no member {pointer}")
+        document = document[name]
+    return document
+
+
+def only(document: Json, pointers: Sequence[str]) -> Json:
+    """The document without all that no pointer leads to."""
+    kept: dict[str, Json] = {}
+    for pointer in pointers:
+        inner = kept
+        *outer, last = [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+        for name in outer:
+            further = inner.setdefault(name, {})
+            assert isinstance(further, dict)
+            inner = further
+        inner[last] = member(document, pointer)
+    return kept
+
+
+def json_document(message: Message, form: str) -> Json:
+    """RFC 8259, 11: a JSON text says that it is one, and knows no charset but the one it has."""
+    kind = (message.one("content-type") or "").lower()
+    if not re.fullmatch(r'application/([^\s;/]+\+)?json([ \t]*;[ \t]*(charset=(utf-8|"utf-8"))?)?', kind):
+        raise Refused("not the type of JSON")
+    if message.one("content-encoding") is not None:
+        raise Refused("an encoding that another reader would undo")
+    return read_json(message.body, FORMS[form][0])
+
+
+def scoped_base(message: Message, template: str) -> tuple[bytes, bytes]:
+    """The signature base, and the body that the application may read."""
+    pieces = re.split(r"(\{[^{}]*\})", template)
+    holes = [_HOLE.fullmatch(piece) for piece in pieces[1::2]]
+    members = [(hole[2], hole[3] or "jcs") for hole in holes if hole is not None and hole[1] == "json"]
+    (form,) = {form for _, form in members if form != "text"} or {"jcs"}
+    document = json_document(message, form) if members else None
+    base = pieces[0].encode()
+    for hole, literal in zip(holes, pieces[2::2], strict=True):
+        assert hole is not None
+        if hole[1] == "param":
+            if hole[2] not in message.params or re.search("[\ufffd\ud800-\udfff]", message.params[hole[2]]):
+                raise Refused("no such parameter, or one that was not UTF-8")
+            value = message.params[hole[2]].encode()
+        else:
+            found = member(document, hole[2])
+            if hole[3] == "text" and not isinstance(found, str):
+                raise Refused("no string")
+            value = found.encode() if hole[3] == "text" and isinstance(found, str) else FORMS[form][1](found)
+        if literal and (value + literal.encode()).find(literal.encode()) != len(value):
+            raise Refused("a value that holds the text that ends it")
+        base += value + literal.encode()
+    if not members and message.body:
+        raise Refused("a body that nothing covers")
+    return base, FORMS[form][1](only(document, [pointer for pointer, _ in members])) if members else b""
+
+
+def sign_scoped(message: Message, key: bytes, template: str = "download:resource:{param:id}") -> Pairs:
+    return [("X-Hmac-Signature", mac(key, scoped_base(message, template)[0]).hex())]
+
+
+def verify_scoped(message: Message, ring: Ring, template: str = "download:resource:{param:id}") -> tuple[Proof, bytes]:
+    """The proof, and the body that the application may read."""
+    refuse_odd_target(message)
+    if message.query:
+        raise Refused("a query that nothing covers")
+    signature = hex_octets(need(message, "X-Hmac-Signature"))
+    base, handed = scoped_base(message, template)
+    return Proof(match(ring, signature, base)), handed
+
+
+def sign_envelope(
+    message: Message, key: bytes, *, data: str = "data", hmac: str = "hmac", form: str = "jcs"
+) -> Message:
+    """`data`, `hmac`: names of members of the body."""
+    document = json_document(message, form)
+    assert isinstance(document, dict)
+    document[hmac] = mac(key, FORMS[form][1](document[data])).hex()
+    return replace(message, body=FORMS[form][1](document))
+
+
+def verify_envelope(
+    message: Message, ring: Ring, *, data: str = "data", hmac: str = "hmac", form: str = "jcs"
+) -> tuple[Proof, bytes]:
+    refuse_odd_target(message)
+    if message.query:
+        raise Refused("a query that nothing covers")
+    document = json_document(message, form)
+    if not isinstance(document, dict) or not {data, hmac} <= set(document) or not isinstance(document[hmac], str):
+        raise Refused("no data, or no signature")
+    text = document[hmac]
+    assert isinstance(text, str)
+    write = FORMS[form][1]
+    return Proof(match(ring, hex_octets(text), write(document[data]))), write({data: document[data]})
