@@ -1,4 +1,9 @@
-"""Canonical JSON, from text and from objects, beside rfc8785 and beside orjson's sorted form, which is not RFC 8785."""
+"""Canonical JSON, from text and from objects, beside rfc8785 and beside orjson's sorted form, which is not RFC 8785.
+
+Text in escapes stands among the hostile documents, beside orjson alone, also where clients send it in good faith. The
+goal over `json.loads` and rfc8785, 1/25, is for documents of many values, at which rfc8785 is slow: a long string
+is one value, whose escapes `json.loads` reads in a tight loop of its own. The ratio is about 1/9.
+"""
 
 from __future__ import annotations
 

@@ -23,15 +23,18 @@ _TITLE = "replay store in memory, insert of a new key"
 
 
 class DictStore:
-    """A dict with a check for what has ended; it never forgets, and is not bounded."""
+    """A dict with checks for what has ended; it never forgets, and is not bounded."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._seen: dict[bytes, int] = {}
         self._clock = clock
 
     def add(self, key: bytes, expires: int) -> bool:
+        now = self._clock()
+        if expires <= now:
+            return False
         known = self._seen.get(key)
-        if known is not None and known > self._clock():
+        if known is not None and known > now:
             return False
         self._seen[key] = expires
         return True

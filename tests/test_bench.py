@@ -66,7 +66,7 @@ def test_whole_requests_and_the_store_are_compared(rows: list[dict[str, Any]]) -
 
 DOCUMENTS = {
     *("webhook, 390 B", "push event, 7 KB", "nested, 1 MB", "numbers, 1 MB", "unicode, 1 MB"),
-    *("unicode in escapes, 1 MB", "orders, indented, 100 KB", "JSON Schema draft 7, indented, 5 KB", "emoji, 530 KB"),
+    *("orders, indented, 100 KB", "JSON Schema draft 7, indented, 5 KB", "emoji, 530 KB"),
     *("ISO 3166-2, indented, 500 KB", "ISO 4217, canonical, 10 KB"),
 }
 HOSTILE = {
@@ -83,6 +83,7 @@ HOSTILE = {
     "zeros",
     "short escapes",
     "escapes of any plane",
+    "unicode in escapes, as clients send it",
     "doubles of 17 digits",
     "numbers of 800 digits",
     "blanks",

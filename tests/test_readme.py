@@ -193,6 +193,32 @@ def test_the_django_example_runs(tmp_path: Path) -> None:
     assert (run.stdout.split(), run.returncode) == (["200", "401", "200", "401", "401"], 0), run.stderr
 
 
+def test_the_audit_and_the_posture_of_that_project_run(tmp_path: Path) -> None:
+    commands = re.findall(r"^\$ (sealgate (?:audit|posture) [^#]*)", README, re.MULTILINE)
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "settings.py").write_text(
+        f"{BLOCKS['django']}\nROOT_URLCONF = 'urls'\nALLOWED_HOSTS = ['*']\nSECRET_KEY = 'x' * 50\n"
+    )
+    (tmp_path / "shop" / "wsgi.py").write_text(
+        "import os\nfrom django.core.wsgi import get_wsgi_application\n"
+        "os.environ['DJANGO_SETTINGS_MODULE'] = 'shop.settings'\napplication = get_wsgi_application()\n"
+    )
+    (tmp_path / "urls.py").write_text(_DJANGO_URLS.format(views=BLOCKS["django-views"]))
+    (tmp_path / "gate.py").write_text(_DJANGO_GATE.format(key=KEY, origin=ORIGIN))
+    runs = [
+        subprocess.run(
+            [sys.executable, "-m", *command.split()], cwd=tmp_path, capture_output=True, text=True, env=os.environ
+        )
+        for command in commands
+    ]
+    assert [0, 1] == [run.returncode for run in runs], [run.stderr for run in runs]
+    assert re.search(
+        r"^\d+ ways in: \d+ verified, 1 exempt; \d+ attacks: each went as the verdicts say$", runs[0].stdout, re.MULTILINE
+    )
+    assert "sealgate.P051  no key in the source" in runs[1].stdout
+    assert KEY not in runs[0].stdout + runs[1].stdout
+
+
 _REST = """
 import os
 import django

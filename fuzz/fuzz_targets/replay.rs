@@ -40,7 +40,7 @@ fuzz_target!(|text: &[u8]| {
         let least = accepted.iter().filter(|one| one.must_be_known()).count();
         let most = accepted.iter().filter(|one| one.may_be_known()).count();
         let mut known = accepted.iter().filter(|one| one.key == key);
-        match set.add(&[key], expires, now) {
+        match set.add(&[key; 32], expires, now, None) {
             Ok(true) => {
                 assert!(known.all(|one| one.expires != expires && !one.must_be_known()), "one message twice");
                 assert!(least < CAPACITY, "more than it may hold");

@@ -7,6 +7,8 @@ use crate::error::Result;
 const LONG: usize = 32;
 /// Digits that a double always gives back: a decimal of so many is the shortest of its double.
 const EXACT_DIGITS: usize = 15;
+/// Up to 2^53 doubles are no more than 1 apart: an integer is nearer to its own than anything of fewer digits is.
+const DENSE: &[u8; 16] = b"9007199254740992";
 /// `sys.int_info.default_max_str_digits`: what `CPython` itself would read.
 const MOST_DIGITS: usize = 4300;
 
@@ -87,15 +89,15 @@ fn lay_out(text: &str, form: Form, out: &mut Vec<u8>) {
 /// RFC 8785 has doubles only: an integer that its double does not give back, digit by digit, is another number to
 /// every reader that has integers, and so it is refused, or rounded where that was asked for.
 pub fn write_integer(text: &str, form: Form, round: bool, index: usize, out: &mut Vec<u8>) -> Result<()> {
-    let digits = text.len() - usize::from(text.starts_with('-'));
-    if form != Form::Jcs && digits > MOST_DIGITS {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    if form != Form::Jcs && digits.len() > MOST_DIGITS {
         return Err(refused("an integer of over 4300 digits", index));
     }
     if text == "-0" {
         out.push(b'0');
         return Ok(());
     }
-    if form != Form::Jcs || digits <= EXACT_DIGITS {
+    if form != Form::Jcs || is_held(digits) {
         out.extend_from_slice(text.as_bytes());
         return Ok(());
     }
@@ -106,6 +108,12 @@ pub fn write_integer(text: &str, form: Form, round: bool, index: usize, out: &mu
     }
     out.truncate(start);
     Err(refused("an integer that a double does not hold", index))
+}
+
+/// Whether the digits of an integer are those of its double, to be seen without looking at its value.
+#[inline]
+fn is_held(digits: &[u8]) -> bool {
+    digits.len() <= EXACT_DIGITS || digits.try_into().is_ok_and(|digits: &[u8; 16]| digits <= DENSE)
 }
 
 /// The double that a number's text stands for, correctly rounded.
@@ -164,7 +172,9 @@ impl Token {
             }
         }
         token.end = at;
-        token.is_canonical = is_shortest && !has_exponent && significant <= EXACT_DIGITS;
+        token.is_canonical = is_shortest
+            && !has_exponent
+            && (significant <= EXACT_DIGITS || (token.is_integer && is_held(&text[whole..at])));
         Ok(token)
     }
 

@@ -73,7 +73,7 @@ pub(super) struct Member {
 
 impl Member {
     #[inline]
-    fn prefix(&self) -> u64 {
+    pub(super) fn prefix(&self) -> u64 {
         u64::from(self.prefix[0]) << 32 | u64::from(self.prefix[1])
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::canonical::{Canonical, Object, Span};
 use super::number::Token;
 use super::order::{DECODED, Member, Names, order_of_few, prefix, prefix_within};
-use super::string::{Escaped, basic, plain, unescaped};
+use super::string::{Escaped, is_blank, needless, plain, unescape, unescaped};
 use super::{DEPTH, Form, LONGEST, Options, refused};
 use crate::error::Result;
 
@@ -48,6 +48,9 @@ pub(super) fn read(text: &[u8], options: Options, mut room: Canonical) -> Result
     Ok(scan.finished())
 }
 
+/// Octets of white space that are looked at one by one.
+const FEW: usize = 20;
+
 /// A text while it is read.
 struct Scan<'a> {
     text: &'a [u8],
@@ -76,6 +79,8 @@ impl Scan<'_> {
         Canonical { octets: self.out, within: rest, objects: self.objects, spans: self.spans }
     }
 
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // most values are strings and numbers: a call for each costs a tenth
     fn value(&mut self, depth: usize) -> Result<()> {
         match self.peek() {
             b'"' => self.string().map(|_| ()),
@@ -90,6 +95,7 @@ impl Scan<'_> {
         }
     }
 
+    #[inline(never)]
     fn array(&mut self, depth: usize) -> Result<()> {
         self.at += 1;
         self.space();
@@ -111,6 +117,7 @@ impl Scan<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn object(&mut self, depth: usize) -> Result<()> {
         self.at += 1;
         self.space();
@@ -173,11 +180,14 @@ impl Scan<'_> {
         if let Some(order) = order_of_few(members) {
             self.spans.extend(order.iter().take(members.len()).map(|nth| members[usize::from(*nth)].span));
         } else {
-            // Equal names in the order of the text, so that the second one is the culprit.
-            members.sort_unstable_by(|a, b| names.order(a, b).then_with(|| a.span.start.cmp(&b.span.start)));
-            for pair in members.windows(2) {
-                if names.order(&pair[0], &pair[1]) == Ordering::Equal {
-                    return Err(refused("a name occurs twice", names.index(&pair[1])));
+            // By their prefixes first: to compare numbers needs no branch.
+            members.sort_unstable_by_key(Member::prefix);
+            for alike in members.chunk_by_mut(|a, b| a.prefix() == b.prefix()).filter(|alike| alike.len() > 1) {
+                // Equal names in the order of the text, so that the second one is the culprit.
+                alike.sort_unstable_by(|a, b| names.order(a, b).then_with(|| a.span.start.cmp(&b.span.start)));
+                let is_twice = |pair: &&[Member]| names.order(&pair[0], &pair[1]) == Ordering::Equal;
+                if let Some([_, second]) = alike.windows(2).find(is_twice) {
+                    return Err(refused("a name occurs twice", names.index(second)));
                 }
             }
             self.spans.extend(members.iter().map(|member| member.span));
@@ -279,16 +289,9 @@ impl Scan<'_> {
                 at += 2;
                 continue;
             }
-            if form != Form::Pyjson
-                && let Some((utf8, size)) = basic(&self.text[at..])
-            {
-                // Texts that escape one such character escape all of them.
-                if self.copied < at {
-                    self.copy(at);
-                }
-                self.out.extend_from_slice(&utf8);
-                self.out.truncate(self.out.len() + size - utf8.len());
-                at += 6;
+            if form != Form::Pyjson && needless(&self.text[at..]).is_some() {
+                self.copy(at);
+                at = unescape(self.text, at, &mut self.out);
                 self.copied = at;
                 continue;
             }
@@ -304,6 +307,7 @@ impl Scan<'_> {
         Ok(at)
     }
 
+    #[inline(never)]
     fn number(&mut self) -> Result<()> {
         let (start, form) = (self.at, self.options.form);
         let token = Token::read(self.text, start, form)?;
@@ -367,11 +371,11 @@ impl Scan<'_> {
             self.make_room();
         }
         let size = end - self.copied;
-        match self.text[self.copied..].first_chunk::<16>() {
+        match self.text[self.copied..].first_chunk::<32>() {
             // Most pieces are short, and to copy a fixed number of octets is faster.
-            Some(block) if size <= 16 => {
+            Some(block) if size <= 32 => {
                 self.out.extend_from_slice(block);
-                self.out.truncate(self.out.len() - 16 + size);
+                self.out.truncate(self.out.len() - 32 + size);
             }
             _ => self.out.extend_from_slice(&self.text[self.copied..end]),
         }
@@ -395,8 +399,25 @@ impl Scan<'_> {
 }
 
 /// Octets of white space at the start (RFC 8259, 2).
+#[inline]
 fn blank(text: &[u8]) -> usize {
-    text.iter().position(|octet| !b" \n\r\t".contains(octet)).unwrap_or(text.len())
+    let few = &text[..text.len().min(FEW)];
+    // Mostly few, and as many as last time: then a guess is faster than to count.
+    match few.iter().copied().position(is_other) {
+        Some(size) => size,
+        None => many_blanks(text),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn many_blanks(text: &[u8]) -> usize {
+    let blocks = text.as_chunks::<16>().0.iter().take_while(|block| is_blank(block)).count();
+    text[16 * blocks..].iter().copied().position(is_other).map_or(text.len(), |size| 16 * blocks + size)
+}
+
+fn is_other(octet: u8) -> bool {
+    !b" \n\r\t".contains(&octet)
 }
 
 fn halves(prefix: u64) -> [u32; 2] {

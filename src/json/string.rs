@@ -20,7 +20,7 @@ pub fn write_string(text: &str, form: Form, out: &mut Vec<u8>) {
         out.extend_from_slice(&short);
         return out.truncate(start + octets.len() + 2);
     }
-    out.reserve(octets.len() + 2);
+    out.reserve(octets.len() + 18);
     out.push(b'"');
     // To copy a fixed number of octets is faster, and the last ones may as well be copied twice.
     let (blocks, _) = octets.as_chunks::<16>();
@@ -39,22 +39,50 @@ pub fn write_string(text: &str, form: Form, out: &mut Vec<u8>) {
 }
 
 /// Writes what stands between the quotes, from an offset on.
-pub fn write_characters(text: &str, mut copied: usize, form: Form, out: &mut Vec<u8>) {
+pub fn write_characters(text: &str, mut at: usize, form: Form, out: &mut Vec<u8>) {
     let octets = text.as_bytes();
     loop {
-        let at = plain(octets, copied, form);
-        out.extend_from_slice(&octets[copied..at]);
+        at = copy_plain(octets, at, form, out);
         let Some(octet) = octets.get(at) else { break };
         if let Some(letter) = letter(*octet) {
             out.extend_from_slice(&[b'\\', letter]);
-            copied = at + 1;
+            at += 1;
         } else {
             // A character begins here: no other octet of one is not plain.
             let character = text[at..].chars().next().unwrap_or_default();
             out.extend_from_slice(Escaped::new(character, form).octets());
-            copied = at + character.len_utf8();
+            at += character.len_utf8();
         }
     }
+}
+
+/// Copies octets up to the first that is not plain; gives where it is.
+#[inline]
+fn copy_plain(octets: &[u8], mut at: usize, form: Form, out: &mut Vec<u8>) -> usize {
+    // To copy a fixed number of octets is faster, and so they are copied before they are looked at.
+    while let Some(block) = octets[at..].first_chunk::<16>() {
+        out.extend_from_slice(block);
+        let marks = marks_of_16(block, form);
+        if marks != 0 {
+            let plain = marks.trailing_zeros() as usize;
+            out.truncate(out.len() - 16 + plain);
+            return at + plain;
+        }
+        at += 16;
+    }
+    let size = octets.len() - at;
+    if size == 0 {
+        return at;
+    }
+    let rest = match octets.last_chunk() {
+        Some(last) => u128::from_le_bytes(*last) >> (8 * (16 - size)),
+        None => load(&octets[at..]),
+    }
+    .to_le_bytes();
+    let plain = (marks_of_16(&rest, form).trailing_zeros() as usize).min(size);
+    out.extend_from_slice(&rest);
+    out.truncate(out.len() - 16 + plain);
+    at + plain
 }
 
 /// A string of at most 14 plain octets in its quotes, and zeros after it: to copy a fixed number of octets is faster.
@@ -105,12 +133,21 @@ pub(super) fn plain(octets: &[u8], mut at: usize, form: Form) -> usize {
 /// A bit for each octet that is not plain, the first one lowest.
 #[inline]
 fn marks_of_16(block: &[u8; 16], form: Form) -> u32 {
+    others(u8x16::new(*block), form).to_bitmask()
+}
+
+#[inline]
+fn others(block: u8x16, form: Form) -> u8x16 {
+    let others = block.simd_eq(QUOTE) | block.simd_eq(SOLIDUS) | block.simd_lt(SPACE);
+    if form == Form::Pyjson { others | block.simd_gt(TILDE) } else { others }
+}
+
+/// Whether all are white space.
+#[inline]
+pub(super) fn is_blank(block: &[u8; 16]) -> bool {
     let block = u8x16::new(*block);
-    let mut marks = block.simd_eq(QUOTE) | block.simd_eq(SOLIDUS) | block.simd_lt(SPACE);
-    if form == Form::Pyjson {
-        marks |= block.simd_gt(TILDE);
-    }
-    marks.to_bitmask()
+    let [space, feed, carriage, tab] = [b' ', b'\n', b'\r', b'\t'].map(|octet| block.simd_eq(u8x16::splat(octet)));
+    (space | feed | carriage | tab).all()
 }
 
 /// The index of the first octet that is not plain, 16 where all are.
@@ -135,16 +172,16 @@ fn marks(chunk: u64, ascii: bool) -> u64 {
 /// What follows the reverse solidus in the short escape of an octet, where there is one.
 #[inline]
 fn letter(octet: u8) -> Option<u8> {
-    match octet {
-        b'"' | b'\\' => Some(octet),
-        0x08 => Some(b'b'),
-        b'\t' => Some(b't'),
-        b'\n' => Some(b'n'),
-        0x0C => Some(b'f'),
-        b'\r' => Some(b'r'),
-        _ => None,
-    }
+    Some(LETTERS[usize::from(octet)]).filter(|letter| *letter != 0)
 }
+
+static LETTERS: [u8; 256] = {
+    let mut letters = [0; 256];
+    (letters[b'"' as usize], letters[b'\\' as usize]) = (b'"', b'\\');
+    (letters[0x08], letters[b'\t' as usize], letters[b'\n' as usize]) = (b'b', b't', b'n');
+    (letters[0x0C], letters[b'\r' as usize]) = (b'f', b'r');
+    letters
+};
 
 /// A character as it is written inside a string.
 pub(super) struct Escaped {
@@ -203,12 +240,12 @@ pub(super) fn unescaped(octets: &[u8]) -> Option<(char, usize)> {
         b'r' => '\r',
         b't' => '\t',
         b'u' => {
-            let high = unit(octets.get(2..6)?)?;
+            let high = unit(*octets.get(2..)?.first_chunk()?)?;
             if let Some(character) = char::from_u32(high) {
                 return Some((character, 6));
             }
             // RFC 8259, 7: a character outside of the Basic Multilingual Plane is a surrogate pair.
-            let low = octets.get(6..8).filter(|escape| *escape == b"\\u").and_then(|_| unit(octets.get(8..12)?))?;
+            let low = octets.get(6..)?.strip_prefix(b"\\u")?.first_chunk().copied().and_then(unit)?;
             if !(0xD800..0xDC00).contains(&high) || !(0xDC00..0xE000).contains(&low) {
                 return None;
             }
@@ -220,24 +257,42 @@ pub(super) fn unescaped(octets: &[u8]) -> Option<(char, usize)> {
     Some((character, 2))
 }
 
-/// The UTF-8 of the escape at the start of `octets`, and its size, where that is of one unit and not of ASCII: the
-/// frequent case.
+/// Writes in UTF-8 what the escapes from `at` on stand for, as long as those are of digits and need not be: the frequent
+/// case, in the forms that are not of ASCII. Gives where they end.
+#[inline]
+pub(super) fn unescape(text: &[u8], mut at: usize, out: &mut Vec<u8>) -> usize {
+    while let Some((utf8, size, taken)) = needless(&text[at..]) {
+        // To copy a fixed number of octets is faster.
+        out.extend_from_slice(&utf8);
+        out.truncate(out.len() - utf8.len() + size);
+        at += taken;
+    }
+    at
+}
+
+/// The UTF-8 of such an escape at the start of `octets`, its size, and how many octets the escape takes.
 #[inline]
 #[allow(clippy::cast_possible_truncation)] // six bits at a time
-pub(super) fn basic(octets: &[u8]) -> Option<([u8; 4], usize)> {
+pub(super) fn needless(octets: &[u8]) -> Option<([u8; 4], usize, usize)> {
     let [b'\\', b'u', digits @ ..] = octets.first_chunk::<6>()? else { return None };
-    let unit = unit(digits)?;
-    let tail = |shift: u32| 0x80 | (unit >> shift & 0x3F) as u8;
-    match unit {
-        0x80..0x800 => Some(([0xC0 | (unit >> 6) as u8, tail(0), 0, 0], 2)),
-        0x800..0xD800 | 0xE000.. => Some(([0xE0 | (unit >> 12) as u8, tail(6), tail(0), 0], 3)),
+    let high = unit(*digits)?;
+    let tail = |code: u32, shift: u32| 0x80 | (code >> shift & 0x3F) as u8;
+    match high {
+        0x80..0x800 => Some(([0xC0 | (high >> 6) as u8, tail(high, 0), 0, 0], 2, 6)),
+        0x800..0xD800 | 0xE000.. => Some(([0xE0 | (high >> 12) as u8, tail(high, 6), tail(high, 0), 0], 3, 6)),
+        0xD800..0xDC00 => {
+            let [b'\\', b'u', digits @ ..] = octets[6..].first_chunk::<6>()? else { return None };
+            let low = unit(*digits).filter(|low| (0xDC00..0xE000).contains(low))?;
+            let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+            Some(([0xF0 | (code >> 18) as u8, tail(code, 12), tail(code, 6), tail(code, 0)], 4, 12))
+        }
+        0x20..0x80 => letter(high as u8).is_none().then_some(([high as u8, 0, 0, 0], 1, 6)),
         _ => None,
     }
 }
 
 #[inline]
-fn unit(digits: &[u8]) -> Option<u32> {
-    let digits: &[u8; 4] = digits.try_into().ok()?;
+fn unit(digits: [u8; 4]) -> Option<u32> {
     let unit = digits.iter().fold(0, |unit, digit| unit << 4 | HEX[usize::from(*digit)]);
     (unit <= 0xFFFF).then_some(unit)
 }

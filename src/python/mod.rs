@@ -3,19 +3,18 @@
 mod claim;
 mod json;
 mod keys;
+mod replay;
 mod request;
 mod rows;
 mod scheme;
+mod still;
 mod values;
-
-use std::sync::{Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use crate::error::{Code, Error};
-use crate::replay;
 
 /// From here on the lock of the interpreter is given up: below, taking it back costs more than the hash.
 const LARGE: usize = 256 * 1024;
@@ -62,39 +61,6 @@ impl From<Error> for PyErr {
     }
 }
 
-/// Octets of a replay key, a SHA-256.
-const KEY_LENGTH: usize = 32;
-
-/// A bounded, expiring set of replay keys, for one process.
-#[pyclass(frozen, module = "sealgate._native")]
-struct ReplaySet(Mutex<replay::ReplaySet>);
-
-#[pymethods]
-impl ReplaySet {
-    #[new]
-    fn new(capacity: usize) -> Self {
-        Self(Mutex::new(replay::ReplaySet::new(capacity)))
-    }
-
-    /// True if `key` (32 octets) is new, False if it is known or has ended, by `now` or what was forgotten.
-    fn add(&self, key: &[u8], expires: i64, now: i64) -> PyResult<bool> {
-        if key.len() != KEY_LENGTH {
-            return Err(Error::new(Code::Configuration, "replay: a key has 32 octets").into());
-        }
-        Ok(self.lock()?.add(key, expires, now)?)
-    }
-
-    fn __len__(&self) -> PyResult<usize> {
-        Ok(self.lock()?.len())
-    }
-}
-
-impl ReplaySet {
-    fn lock(&self) -> PyResult<MutexGuard<'_, replay::ReplaySet>> {
-        self.0.lock().map_err(|_| Error::new(Code::StoreFull, "the replay set is damaged").into())
-    }
-}
-
 /// Runs `call`, without the interpreter's lock where the body is large.
 fn detached<T: Send>(py: Python<'_>, size: usize, call: impl FnOnce() -> T + Send) -> T {
     if size < LARGE { call() } else { py.detach(call) }
@@ -104,8 +70,8 @@ fn detached<T: Send>(py: Python<'_>, size: usize, call: impl FnOnce() -> T + Sen
 mod _native {
     #[pymodule_export]
     use super::{
-        ReplaySet, claim::Claim, claim::Verified, json::canonicalize, json::canonicalize_json, keys::Key,
-        keys::KeyRing, request::Origins, request::Request, scheme::Members, scheme::Scheme,
+        claim::Claim, claim::Verified, json::canonicalize, json::canonicalize_json, keys::Key, keys::KeyRing,
+        replay::ReplaySet, request::Origins, request::Request, scheme::Members, scheme::Scheme,
     };
 
     #[pymodule_init]

@@ -1,28 +1,15 @@
-//! The canonical form of Python's own values (RFC 8785). The only file with unsafe code.
-//!
-//! Why: through the safe interface every look at an element costs two calls of the interpreter to count references,
-//! and a list asks for its length each time. Documents of small values took 1.5 to 2.5 times as long.
-//!
-//! Why it holds: references and texts are borrowed from the value that was passed in, which its caller keeps. A
-//! borrowed reference dies if its container changes, and a container changes only if Python code runs. During a walk
-//! * the interpreter's lock is held, and never given up;
-//! * no Python code is called: only an object's exact type is looked at, or, of a subclass of str, int, float, list or
-//!   tuple, what `CPython` keeps for it. A subclass of dict may answer for its members with code of its own, and is
-//!   refused, but for the two of the standard library that keep them where dict does;
-//! * nothing that the garbage collector tracks is made, so no finalizer runs; but for the exceptions by which `CPython`
-//!   itself tells of a lone surrogate or of an integer beyond the doubles, and these end the walk.
-#![allow(unsafe_code)]
+//! The canonical form of Python's own values (RFC 8785).
 
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::cmp::Ordering;
 
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 
 use super::rows::{KnownNames, Rows, Shape};
+use super::still::{Pairs, Still};
 use crate::error::{Code, Error};
 use crate::json::{DEPTH, Form, Options, compare, prefix, write_characters, write_float, write_integer, write_string};
 use crate::mac::Sink;
@@ -34,7 +21,7 @@ const LARGE: usize = 1024;
 /// Members of a dict for which as little room is made as can be.
 const HUGE: usize = 16 * 1024;
 /// Characters of a str that are looked at together, where what is written is handed on.
-const PIECE: isize = 128;
+const PIECE: usize = 128;
 
 /// Octets of memory that a thread keeps from one value to the next: fresh memory costs as much as what is written into it.
 const KEPT: usize = 4 * 1024 * 1024;
@@ -82,7 +69,7 @@ struct Writer<'a, 'py, 's> {
 struct Member<'a, 'py> {
     prefix: u64,
     name: &'a str,
-    value: Borrowed<'a, 'py, PyAny>,
+    value: Still<'a, 'py>,
 }
 
 /// Why a value has no canonical form; of `class` the name is told.
@@ -109,8 +96,15 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
         })
     }
 
+    #[allow(unsafe_code)]
     fn walk(&mut self, value: &'a Bound<'py, PyAny>) -> PyResult<()> {
-        self.value(value.as_borrowed(), 0).map_err(|refusal| {
+        // SAFETY: the caller keeps the value, and holds the interpreter's lock (`'py`), which a walk never gives up. Until
+        // the walk ends no Python code runs: `Still` runs none, and the sinks are hashes. A subclass of dict may answer for
+        // its members with code of its own, and is refused, but for the two of the standard library that keep them where
+        // dict does. The exceptions that `Still` may meet are tracked by the collector, which may run finalizers; after one
+        // the walk only returns its refusal, and looks at nothing.
+        let still = unsafe { Still::new(value) };
+        self.value(still, 0).map_err(|refusal| {
             let message: Cow<'static, str> = match refusal.class.map(|class| class.name()).transpose() {
                 Ok(Some(name)) => format!("{}, not {name}", refusal.message).into(),
                 Ok(None) => refusal.message.into(),
@@ -121,20 +115,20 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     }
 
     /// Exact types first, and the frequent ones before the others.
-    fn value(&mut self, value: Borrowed<'a, 'py, PyAny>, depth: usize) -> Written<'py> {
-        if value.is_exact_instance_of::<PyString>() {
-            self.string(value)?;
-        } else if value.is_exact_instance_of::<PyInt>() {
-            self.integer(value)?;
-        } else if value.is_exact_instance_of::<PyFloat>() {
-            self.float(value)?;
-        } else if value.is_exact_instance_of::<PyDict>() {
-            self.dict(value, depth)?;
-        } else if value.is_exact_instance_of::<PyList>() {
-            self.list(value, depth)?;
+    fn value(&mut self, value: Still<'a, 'py>, depth: usize) -> Written<'py> {
+        if let Some(text) = value.exactly::<PyString>() {
+            self.string(text)?;
+        } else if let Some(integer) = value.exactly::<PyInt>() {
+            self.integer(integer)?;
+        } else if let Some(float) = value.exactly::<PyFloat>() {
+            self.float(float)?;
+        } else if let Some(dict) = value.exactly::<PyDict>() {
+            self.dict(dict, depth)?;
+        } else if let Some(list) = value.exactly::<PyList>() {
+            self.array(depth, list.items())?;
         } else if value.is_none() {
             self.out.extend_from_slice(b"null");
-        } else if let Ok(truth) = value.cast_exact::<PyBool>() {
+        } else if let Some(truth) = value.exactly::<PyBool>() {
             self.out.extend_from_slice(if truth.is_true() { b"true" } else { b"false" });
         } else {
             self.subclass(value, depth)?;
@@ -159,52 +153,37 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     }
 
     #[cold]
-    fn subclass(&mut self, value: Borrowed<'a, 'py, PyAny>, depth: usize) -> Written<'py> {
-        if value.is_instance_of::<PyString>() {
-            self.string(value)
-        } else if value.is_instance_of::<PyInt>() {
-            self.integer(value)
-        } else if value.is_instance_of::<PyFloat>() {
-            self.float(value)
-        } else if value.is_instance_of::<PyList>() {
-            self.list(value, depth)
-        } else if value.is_instance_of::<PyTuple>() {
-            self.tuple(value, depth)
-        } else if self.like_dict.iter().any(|class| class.as_ptr() == value.get_type_ptr().cast()) {
-            self.dict(value, depth)
+    fn subclass(&mut self, value: Still<'a, 'py>, depth: usize) -> Written<'py> {
+        if let Some(text) = value.any::<PyString>() {
+            self.string(text)
+        } else if let Some(integer) = value.any::<PyInt>() {
+            self.integer(integer)
+        } else if let Some(float) = value.any::<PyFloat>() {
+            self.float(float)
+        } else if let Some(list) = value.any::<PyList>() {
+            self.array(depth, list.items())
+        } else if let Some(tuple) = value.any::<PyTuple>() {
+            self.array(depth, tuple.items())
+        } else if let Some(dict) =
+            value.any::<PyDict>().filter(|_| self.like_dict.iter().any(|class| value.is_of(class)))
+        {
+            self.dict(dict, depth)
         } else {
             Err(self.refused_type("expected what JSON has", value))
         }
     }
 
-    fn list(&mut self, list: Borrowed<'a, 'py, PyAny>, depth: usize) -> Written<'py> {
-        // SAFETY: `list` is a list, so there is a size, and the items below it are borrowed from what does not change.
-        let size = unsafe { ffi::PyList_Size(list.as_ptr()) };
-        self.array(depth, size, |index| unsafe {
-            Borrowed::from_ptr(list.py(), ffi::PyList_GetItem(list.as_ptr(), index))
-        })
-    }
-
-    fn tuple(&mut self, tuple: Borrowed<'a, 'py, PyAny>, depth: usize) -> Written<'py> {
-        // SAFETY: as for a list.
-        let size = unsafe { ffi::PyTuple_Size(tuple.as_ptr()) };
-        self.array(depth, size, |index| unsafe {
-            Borrowed::from_ptr(tuple.py(), ffi::PyTuple_GetItem(tuple.as_ptr(), index))
-        })
-    }
-
     #[inline]
-    fn array(&mut self, depth: usize, size: isize, item: impl Fn(isize) -> Borrowed<'a, 'py, PyAny>) -> Written<'py> {
+    fn array(&mut self, depth: usize, items: impl ExactSizeIterator<Item = Still<'a, 'py>>) -> Written<'py> {
         self.enter(depth)?;
         self.out.push(b'[');
-        let mut rows = self.known.open(size.unsigned_abs());
-        for index in 0..size {
+        let mut rows = self.known.open(items.len());
+        for (index, item) in items.enumerate() {
             if index > 0 {
                 self.out.push(b',');
             }
-            let item = item(index);
-            if item.is_exact_instance_of::<PyDict>() {
-                self.row(item, depth + 1, &mut rows, index > 0)?;
+            if let Some(dict) = item.exactly() {
+                self.row(dict, depth + 1, &mut rows, index > 0)?;
                 self.check_size()?;
             } else {
                 self.value(item, depth + 1)?;
@@ -215,20 +194,18 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
         Ok(())
     }
 
-    fn dict(&mut self, dict: Borrowed<'a, 'py, PyAny>, depth: usize) -> Written<'py> {
+    fn dict(&mut self, dict: Still<'a, 'py, PyDict>, depth: usize) -> Written<'py> {
         self.enter(depth)?;
         self.object(dict, depth + 1, None)
     }
 
     /// A dict in a list. `learn`: its names are remembered, if no row before had as many.
-    fn row(&mut self, dict: Borrowed<'a, 'py, PyAny>, depth: usize, rows: &mut Rows, learn: bool) -> Written<'py> {
+    fn row(&mut self, dict: Still<'a, 'py, PyDict>, depth: usize, rows: &mut Rows, learn: bool) -> Written<'py> {
         self.enter(depth)?;
         let first = self.members.len();
-        // SAFETY: `dict` is a dict.
-        let size = unsafe { ffi::PyDict_Size(dict.as_ptr()) }.unsigned_abs();
-        let shape = rows.of_size(size);
+        let shape = rows.of_size(dict.size());
         if let Some(shape) = shape
-            && self.has_names(shape, Pairs::of(dict))
+            && self.has_names(shape, dict.pairs())
         {
             return self.known_object(shape, first, depth + 1);
         }
@@ -239,7 +216,7 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     /// Takes the members as the dict gives them, as long as their names are those of `shape`.
     fn has_names(&mut self, shape: Shape, mut pairs: Pairs<'a, 'py>) -> bool {
         self.known.addresses(shape).all(|address| {
-            let pair = pairs.next().filter(|(name, _)| name.as_ptr().addr() == address);
+            let pair = pairs.next().filter(|(name, _)| name.address() == address);
             pair.is_some_and(|(_, value)| {
                 self.members.push(Member { prefix: 0, name: "", value });
                 true
@@ -260,9 +237,8 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
         Ok(())
     }
 
-    fn object(&mut self, dict: Borrowed<'a, 'py, PyAny>, depth: usize, learn: Option<&mut Rows>) -> Written<'py> {
-        // SAFETY: `dict` is a dict.
-        let size = unsafe { ffi::PyDict_Size(dict.as_ptr()) }.unsigned_abs();
+    fn object(&mut self, dict: Still<'a, 'py, PyDict>, depth: usize, learn: Option<&mut Rows>) -> Written<'py> {
+        let size = dict.size();
         if size > HUGE {
             return self.huge_object(dict, size, depth);
         }
@@ -271,7 +247,7 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
             self.members.reserve_exact(size);
         }
         self.out.push(b'{');
-        for (name, value) in Pairs::of(dict) {
+        for (name, value) in dict.pairs() {
             let name = self.name(name)?;
             self.members.push(Member { prefix: prefix(name.as_bytes(), Form::Jcs), name, value });
         }
@@ -283,8 +259,8 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
             return Err(self.refused("a name occurs twice"));
         }
         if let Some(rows) = learn {
-            let text = |name| utf8(name).map_or(0, |text| text.as_ptr().addr());
-            let given = Pairs::of(dict).map(|(name, _)| (name.as_ptr().addr(), text(name)));
+            let text = |name: Still<'a, 'py>| name.any().and_then(Still::utf8).map_or(0, |text| text.as_ptr().addr());
+            let given = dict.pairs().map(|(name, _)| (name.address(), text(name)));
             self.known.learn(rows, &given, self.members[first..].iter().rev().map(|member| member.name));
         }
         while self.members.len() > first
@@ -303,14 +279,15 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
 
     /// The same, where each octet of a member counts: texts are asked for again.
     #[inline(never)]
-    fn huge_object(&mut self, dict: Borrowed<'a, 'py, PyAny>, size: usize, depth: usize) -> Written<'py> {
+    fn huge_object(&mut self, dict: Still<'a, 'py, PyDict>, size: usize, depth: usize) -> Written<'py> {
         self.out.push(b'{');
         let mut members = Vec::with_capacity(size);
-        for (name, value) in Pairs::of(dict) {
-            members.push((prefix(self.name(name)?.as_bytes(), Form::Jcs), name, value));
+        for (name, value) in dict.pairs() {
+            let name = self.named(name)?;
+            members.push((prefix(self.text(name)?.as_bytes(), Form::Jcs), name, value));
         }
-        let order = |a: &(u64, Borrowed<'a, 'py, PyAny>, _), b: &(u64, Borrowed<'a, 'py, PyAny>, _)| {
-            let text = |name| utf8(name).unwrap_or_default().as_bytes();
+        let order = |a: &(u64, Still<'a, 'py, PyString>, _), b: &(u64, Still<'a, 'py, PyString>, _)| {
+            let text = |name: Still<'a, 'py, PyString>| name.utf8().unwrap_or_default().as_bytes();
             a.0.cmp(&b.0).then_with(|| compare(text(a.1), text(b.1), Form::Jcs))
         };
         members.sort_unstable_by(|a, b| order(a, b));
@@ -330,18 +307,20 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     }
 
     #[inline]
-    fn name(&self, name: Borrowed<'a, 'py, PyAny>) -> Result<&'a str, Box<Refusal<'py>>> {
-        if !name.is_exact_instance_of::<PyString>() && !name.is_instance_of::<PyString>() {
-            return Err(self.refused_type("expected a name that is a str", name));
-        }
-        self.text(name)
+    fn name(&self, name: Still<'a, 'py>) -> Result<&'a str, Box<Refusal<'py>>> {
+        self.text(self.named(name)?)
+    }
+
+    #[inline]
+    fn named(&self, name: Still<'a, 'py>) -> Result<Still<'a, 'py, PyString>, Box<Refusal<'py>>> {
+        name.any().ok_or_else(|| self.refused_type("expected a name that is a str", name))
     }
 
     fn enter(&self, depth: usize) -> Written<'py> {
         if depth == DEPTH { Err(self.refused("deeper than 128 levels")) } else { Ok(()) }
     }
 
-    fn string(&mut self, text: Borrowed<'a, 'py, PyAny>) -> Written<'py> {
+    fn string(&mut self, text: Still<'a, 'py, PyString>) -> Written<'py> {
         if self.sink.is_some() {
             return self.pieces(text);
         }
@@ -351,20 +330,11 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     }
 
     /// A str piece by piece, and none of it kept: asked for its UTF-8 as a whole, a str of more than ASCII keeps it.
-    fn pieces(&mut self, text: Borrowed<'a, 'py, PyAny>) -> Written<'py> {
-        let (py, index) = (text.py(), self.written());
-        // SAFETY: `text` is a str, so there is a length, and a new reference to each part of it, and to its UTF-8 where
-        // it has one; null and an exception where not.
-        let size = unsafe { ffi::PyUnicode_GetLength(text.as_ptr()) };
+    fn pieces(&mut self, text: Still<'a, 'py, PyString>) -> Written<'py> {
+        let index = self.written();
         self.out.push(b'"');
-        for start in (0..size).step_by(PIECE.unsigned_abs()) {
-            let utf8 = unsafe {
-                let piece = ffi::PyUnicode_Substring(text.as_ptr(), start, size.min(start + PIECE));
-                let piece = Bound::from_owned_ptr_or_err(py, piece);
-                piece.and_then(|piece| Bound::from_owned_ptr_or_err(py, ffi::PyUnicode_AsUTF8String(piece.as_ptr())))
-            };
-            let utf8 = utf8.as_ref().ok().and_then(|utf8| utf8.cast::<PyBytes>().ok());
-            let Some(piece) = utf8.and_then(|utf8| std::str::from_utf8(utf8.as_bytes()).ok()) else {
+        for piece in text.pieces(PIECE) {
+            let Some(piece) = piece.as_ref().and_then(|utf8| std::str::from_utf8(utf8.as_bytes()).ok()) else {
                 return Err(Box::new(Refusal { index, ..*self.refused("a lone surrogate") }));
             };
             write_characters(piece, 0, Form::Jcs, &mut self.out);
@@ -375,17 +345,12 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     }
 
     #[inline]
-    fn text(&self, text: Borrowed<'a, 'py, PyAny>) -> Result<&'a str, Box<Refusal<'py>>> {
-        utf8(text).ok_or_else(|| self.refused("a lone surrogate"))
+    fn text(&self, text: Still<'a, 'py, PyString>) -> Result<&'a str, Box<Refusal<'py>>> {
+        text.utf8().ok_or_else(|| self.refused("a lone surrogate"))
     }
 
-    fn integer(&mut self, integer: Borrowed<'a, 'py, PyAny>) -> Written<'py> {
-        let mut overflow = 0;
-        // SAFETY: `integer` is an int; where it does not fit, `overflow` says so, and no exception is set.
-        let small = unsafe { ffi::PyLong_AsLongLongAndOverflow(integer.as_ptr(), &raw mut overflow) };
-        if overflow != 0 {
-            return self.large_integer(integer);
-        }
+    fn integer(&mut self, integer: Still<'a, 'py, PyInt>) -> Written<'py> {
+        let Some(small) = integer.small() else { return self.large_integer(integer) };
         let (index, round) = (self.written(), self.options.round_integers);
         let written = write_integer(itoa::Buffer::new().format(small), Form::Jcs, round, index, &mut self.out);
         written.map_err(|_| self.refused("an integer that a double does not hold"))
@@ -393,31 +358,19 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
 
     /// Beyond 64 bits few are what their doubles say, and beyond 10^21 none.
     #[cold]
-    fn large_integer(&mut self, integer: Borrowed<'a, 'py, PyAny>) -> Written<'py> {
-        let py = integer.py();
-        // SAFETY: `integer` is an int; beyond the doubles the answer is -1, and an exception is set.
-        let number = unsafe { ffi::PyLong_AsDouble(integer.as_ptr()) };
-        if PyErr::take(py).is_some() {
-            return Err(self.refused("a number beyond the doubles"));
-        }
+    fn large_integer(&mut self, integer: Still<'a, 'py, PyInt>) -> Written<'py> {
+        let Some(number) = integer.double() else { return Err(self.refused("a number beyond the doubles")) };
         if self.options.round_integers {
             write_float(number, Form::Jcs, &mut self.out);
             return Ok(());
         }
-        let held = if number.abs() < 1e21 {
-            // SAFETY: a new reference to the decimal digits, or null; CPython writes them itself, also of a subclass.
-            let digits = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyNumber_ToBase(integer.as_ptr(), 10)) };
-            let digits: Option<String> = digits.and_then(|digits| digits.extract().ok());
-            digits.and_then(|digits| write_integer(&digits, Form::Jcs, false, 0, &mut self.out).ok())
-        } else {
-            None
-        };
+        let digits = if number.abs() < 1e21 { integer.digits() } else { None };
+        let held = digits.and_then(|digits| write_integer(&digits, Form::Jcs, false, 0, &mut self.out).ok());
         held.ok_or_else(|| self.refused("an integer that a double does not hold"))
     }
 
-    fn float(&mut self, float: Borrowed<'a, 'py, PyAny>) -> Written<'py> {
-        // SAFETY: `float` is a float.
-        let number = unsafe { ffi::PyFloat_AsDouble(float.as_ptr()) };
+    fn float(&mut self, float: Still<'a, 'py, PyFloat>) -> Written<'py> {
+        let number = float.number();
         if !number.is_finite() {
             return Err(self.refused("a number beyond the doubles"));
         }
@@ -445,8 +398,8 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
 
     #[cold]
     #[allow(clippy::unnecessary_box_returns)] // as above
-    fn refused_type(&self, message: &'static str, value: Borrowed<'a, 'py, PyAny>) -> Box<Refusal<'py>> {
-        Box::new(Refusal { message, index: self.written(), class: Some(value.get_type()) })
+    fn refused_type(&self, message: &'static str, value: Still<'a, 'py>) -> Box<Refusal<'py>> {
+        Box::new(Refusal { message, index: self.written(), class: Some(value.class()) })
     }
 }
 
@@ -455,48 +408,6 @@ impl Member<'_, '_> {
     fn order(&self, other: &Self) -> Ordering {
         let names = || compare(self.name.as_bytes(), other.name.as_bytes(), Form::Jcs);
         self.prefix.cmp(&other.prefix).then_with(names)
-    }
-}
-
-/// The characters of a str, which keeps its UTF-8 as long as it lives; None where it has none.
-#[inline]
-fn utf8<'a>(text: Borrowed<'a, '_, PyAny>) -> Option<&'a str> {
-    let mut size = 0;
-    // SAFETY: `text` is a str; what is returned is its own UTF-8, of that many octets, or null and an exception.
-    let octets = unsafe { ffi::PyUnicode_AsUTF8AndSize(text.as_ptr(), &raw mut size) };
-    if octets.is_null() {
-        drop(PyErr::take(text.py()));
-        return None;
-    }
-    Some(unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(octets.cast(), size.unsigned_abs())) })
-}
-
-/// What a dict gives, in its order. It must not change meanwhile.
-#[derive(Clone)]
-struct Pairs<'a, 'py> {
-    dict: Borrowed<'a, 'py, PyAny>,
-    at: isize,
-}
-
-impl<'a, 'py> Pairs<'a, 'py> {
-    fn of(dict: Borrowed<'a, 'py, PyAny>) -> Self {
-        Self { dict, at: 0 }
-    }
-}
-
-impl<'a, 'py> Iterator for Pairs<'a, 'py> {
-    type Item = (Borrowed<'a, 'py, PyAny>, Borrowed<'a, 'py, PyAny>);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let (mut name, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
-        let py = self.dict.py();
-        // SAFETY: `dict` is a dict that does not change, so every pair is given once, and both references are borrowed
-        // from it.
-        unsafe {
-            (ffi::PyDict_Next(self.dict.as_ptr(), &raw mut self.at, &raw mut name, &raw mut value) != 0)
-                .then(|| (Borrowed::from_ptr(py, name), Borrowed::from_ptr(py, value)))
-        }
     }
 }
 

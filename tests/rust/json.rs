@@ -69,7 +69,20 @@ fn halves_of_surrogate_pairs_are_refused_where_they_stand() {
             assert_eq!(2, refused(format!("{{\"{half}\":1}}").as_bytes(), self::form(form)), "{half}");
         }
     }
+    for unit in 0xD800..0xE000 {
+        for text in [format!(r#"["a\u{unit:04x}"]"#), format!(r#"["a\u{unit:04X}\u0041"]"#)] {
+            assert_eq!(3, refused(text.as_bytes(), Options::default()), "{text}");
+        }
+    }
     assert_eq!("\"\u{1f600}\"", canonical(r#""\uD83D\uDE00""#));
+}
+
+#[test]
+fn every_escape_of_one_unit_is_its_character() {
+    for character in (0..=0xFFFF).filter_map(char::from_u32) {
+        let expected = serde_json::to_string(&character).expect("JSON");
+        assert_eq!(expected, canonical(&format!(r#""\u{:04X}""#, character as u32)));
+    }
 }
 
 #[test]

@@ -7,5 +7,6 @@ mod members;
 mod message_signature;
 mod pipeline;
 mod replay;
+mod replay_shared;
 mod target;
 mod template;

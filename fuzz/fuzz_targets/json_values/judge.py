@@ -139,10 +139,12 @@ def many(value: object, count: int) -> object:
 
 
 def rows(row: Any, count: int) -> object:
-    """A table; some rows have their names in another order, or fewer, or others of the same number."""
+    """A table; some rows have their names in another order, from the first or the second on, or fewer, or others of the
+    same number.
+    """
     names = list(row)
     fewer = [names[1:], names[:-1], names[1:], names[2:], names[3:], []]
-    kinds = [names] * 3 + [names[::-1]] + fewer + [names] * 2
+    kinds = [names] * 3 + [names[::-1], names[:1] + names[:0:-1]] + fewer + [names] * 2
     values = list(row.values()) * 2
     return [dict(zip(kinds[nth % len(kinds)], values[nth % len(names) :], strict=False)) for nth in range(count)]
 
@@ -198,6 +200,26 @@ def _kept(value: Any, known: dict[int, Any]) -> Any:
     elif known[id(value)] is None:
         raise ValueError("one in itself")
     return known[id(value)]
+
+
+def has_surrogate(value: Any) -> bool:
+    """Whether a str in it has half of a surrogate pair."""
+    todo, known = [value], set()
+    while todo:
+        value = todo.pop()
+        kind = type(value)
+        if issubclass(kind, str):
+            if any("\ud800" <= character <= "\udfff" for character in str.__iter__(value)):
+                return True
+        elif id(value) not in known and issubclass(kind, dict | list | tuple):
+            known.add(id(value))
+            if kind in DICTS:
+                todo += [*dict.keys(value), *dict.values(value)]
+            elif issubclass(kind, list):
+                todo += list.__iter__(value)
+            elif issubclass(kind, tuple):
+                todo += tuple.__iter__(value)
+    return False
 
 
 def loaded(text: str) -> list[Any] | None:

@@ -180,10 +180,21 @@ impl<'py> Check<'_, 'py> {
             }
             Err(index) => {
                 let signature = self.called.sign_json.bind(self.py).call1((&self.value,));
+                self.told(signature.as_ref().err());
                 assert_eq!(Err(index), self.called.verdict(self.py, signature)?);
+                self.told(self.called.canonicalize.bind(self.py).call1((&self.value,)).as_ref().err());
             }
         }
         Ok(())
+    }
+
+    /// A refusal for a surrogate is for one that there is.
+    fn told(&self, refusal: Option<&PyErr>) {
+        let message = refusal.expect("a refusal").to_string();
+        let judge = self.called.judge.bind(self.py);
+        let has_surrogate = judge.call_method1(intern!(self.py, "has_surrogate"), (&self.value,));
+        let has_surrogate = has_surrogate.and_then(|has| has.is_truthy()).expect("an answer");
+        assert!(has_surrogate || !message.contains("surrogate"), "{message}");
     }
 
     /// What is made is let go. The first time there may be something to keep: the UTF-8 of a str, a free list.

@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from sealgate.exceptions import ConfigurationError
 from sealgate.replay.sighting import Sighting
-from sealgate.replay.store import Seen, ended
+from sealgate.replay.store import Seen, check_key, ended
 
 __all__ = ["RedisStore"]
 
@@ -96,16 +96,16 @@ class RedisStore:
         return await self._atake(self._put(self._here(), key, expires, "begun"))
 
     def finish(self, key: bytes, _expires: int, done: bool, /) -> None:
-        self._client.set(self._prefix + key, _outcome(done=done), xx=True, keepttl=True)
+        self._client.set(self._named(key), _outcome(done=done), xx=True, keepttl=True)
 
     async def afinish(self, key: bytes, _expires: int, done: bool, /) -> None:
-        await self._here().set(self._prefix + key, _outcome(done=done), xx=True, keepttl=True)
+        await self._here().set(self._named(key), _outcome(done=done), xx=True, keepttl=True)
 
     def release(self, key: bytes, _expires: int, /) -> None:
-        self._client.delete(self._prefix + key)
+        self._client.delete(self._named(key))
 
     async def arelease(self, key: bytes, _expires: int, /) -> None:
-        await self._here().delete(self._prefix + key)
+        await self._here().delete(self._named(key))
 
     def close(self) -> None:
         """Closes the connections that `add` made; the next one connects again."""
@@ -144,6 +144,10 @@ class RedisStore:
             return "new"
         # Where there is none, it was released between two steps: it may come again.
         return _KNOWN.get(known[0], "begun") if known else "spent"
+
+    def _named(self, key: bytes) -> bytes:
+        check_key(key)
+        return self._prefix + key
 
     def _take(self, steps: _Steps) -> Seen:
         try:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sealgate.exceptions import ConfigurationError, Unavailable
-from sealgate.replay.store import SLICE, Seen, ended
+from sealgate.replay.store import SLICE, Seen, check_key, ended
 
 __all__ = ["SQLiteStore"]
 
@@ -112,6 +112,7 @@ class SQLiteStore:
         return await asyncio.to_thread(self.begin, key, expires)
 
     def finish(self, key: bytes, _expires: int, done: bool, /) -> None:
+        check_key(key)
         state = "done" if done else "spent"
         self._write(lambda ask: ask("UPDATE seen SET state = ? WHERE key = ?", (state, key)))
 
@@ -119,6 +120,8 @@ class SQLiteStore:
         await asyncio.to_thread(self.finish, key, expires, done)
 
     def release(self, key: bytes, _expires: int, /) -> None:
+        check_key(key)
+
         def steps(ask: _Ask) -> None:
             gone = ask("DELETE FROM seen WHERE key = ?", (key,)).rowcount
             ask("UPDATE state SET size = size - ?", (gone,))
