@@ -213,7 +213,9 @@ def test_the_audit_and_the_posture_of_that_project_run(tmp_path: Path) -> None:
     ]
     assert [0, 1] == [run.returncode for run in runs], [run.stderr for run in runs]
     assert re.search(
-        r"^\d+ ways in: \d+ verified, 1 exempt; \d+ attacks: each went as the verdicts say$", runs[0].stdout, re.MULTILINE
+        r"^\d+ ways in: \d+ verified, 1 exempt; \d+ attacks: each went as the verdicts say$",
+        runs[0].stdout,
+        re.MULTILINE,
     )
     assert "sealgate.P051  no key in the source" in runs[1].stdout
     assert KEY not in runs[0].stdout + runs[1].stdout

@@ -1,7 +1,9 @@
 """The Rust core. Pure: no clock, no I/O; times and nonces are arguments, randomness is drawn here only for decoys."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, Self, final
+
+from typing_extensions import disjoint_base
 
 __all__ = [
     "Claim",
@@ -318,11 +320,22 @@ class Scheme:
     def signature_base(self, request: Request, key_id: str | None, created: int, nonce: str) -> bytes:
         """The octets that `sign` signs."""
 
-@final
+@disjoint_base
 class ReplaySet:
-    """A bounded, expiring set of replay keys, for one process. Full is an error; nothing live is evicted."""
+    """A bounded, expiring set of replay keys (32 octets), for one process. Full is an error; nothing live is evicted.
 
-    def __new__(cls, capacity: int) -> ReplaySet: ...
-    def add(self, key: bytes, expires: int, now: int) -> bool:
-        """True if `key` (32 octets) is new, False if it is known or has ended, by `now` or what was forgotten."""
+    `clock`: Unix seconds. `at_first` is called once, before the first key. What a key id holds must be less than what
+    is left for all; without one there is no such limit. A known key, or one that has ended by the clock or by what was
+    forgotten, is not new.
+    """
+
+    def __new__(cls, capacity: int, clock: Callable[[], float], at_first: Callable[[], object]) -> Self: ...
+    def add(self, key: bytes, expires: int, key_id: str | None = None, /) -> bool:
+        """True if `key` is new; afterwards it is not."""
+    def begin(self, key: bytes, expires: int, key_id: str | None = None, /) -> Literal["new", "begun", "done", "spent"]:
+        """What was known of `key`; if nothing, its delivery is in progress from here on."""
+    def finish(self, key: bytes, expires: int, done: bool, /) -> None:
+        """Of what this caller began: from here on it is `done`, or else `spent`."""
+    def release(self, key: bytes, expires: int, key_id: str | None = None, /) -> None:
+        """Of what this caller began: it is as if it had never been seen."""
     def __len__(self) -> int: ...

@@ -7,7 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from sealgate.exceptions import ConfigurationError
 
-__all__ = ["KEY_LENGTH", "SLICE", "AcknowledgingStore", "QuotaStore", "ReplayStore", "Seen", "ended"]
+__all__ = ["KEY_LENGTH", "SLICE", "AcknowledgingStore", "QuotaStore", "ReplayStore", "Seen", "check_key", "ended"]
 
 #: Octets of a replay key, a SHA-256.
 KEY_LENGTH = 32
@@ -61,8 +61,13 @@ class QuotaStore(ReplayStore, Protocol):
 
 def ended(key: bytes, expires: int, now: float) -> bool:
     """Whether the message is over, and so not new. Raises `ConfigurationError` for what is no replay key."""
+    check_key(key)
+    return expires <= int(now)
+
+
+def check_key(key: bytes) -> None:
+    """Raises `ConfigurationError` for what is no replay key."""
     if not isinstance(key, bytes):
         raise TypeError("replay: a key is bytes")
     if len(key) != KEY_LENGTH:
         raise ConfigurationError(f"replay: a key has {KEY_LENGTH} octets")
-    return expires <= int(now)
