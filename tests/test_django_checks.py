@@ -100,6 +100,7 @@ def test_no_middleware() -> None:
     [
         "django.middleware.cache.UpdateCacheMiddleware",
         "django.middleware.cache.FetchFromCacheMiddleware",
+        "django.middleware.cache.CacheMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.common.CommonMiddleware",
@@ -108,6 +109,13 @@ def test_no_middleware() -> None:
 def test_middleware_after_one_that_acts(before: str) -> None:
     assert ["sealgate.E003"] == found(MIDDLEWARE=[SECURITY, before, OURS])
     assert [] == found(MIDDLEWARE=[SECURITY, OURS, before])
+
+
+def test_middleware_before_the_one_that_chooses_the_language() -> None:
+    """Else `i18n_patterns` lead where the language of the thread's last request does."""
+    locale = "django.middleware.locale.LocaleMiddleware"
+    assert ["sealgate.E003"] == found(MIDDLEWARE=[SECURITY, OURS, locale])
+    assert [] == found(MIDDLEWARE=[SECURITY, locale, OURS])
 
 
 def test_middleware_twice() -> None:

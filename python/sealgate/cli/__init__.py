@@ -17,6 +17,7 @@ from typing import IO, Any, TypeVar
 import click
 
 from sealgate import Key, KeyRing, Scheme, Signer, Verifier, __version__, canonicalize_json, schemes
+from sealgate.cli.audit import audit
 from sealgate.cli.keys import keys
 from sealgate.cli.message import Message
 from sealgate.cli.posture import posture
@@ -56,6 +57,7 @@ def cli() -> None:
     """HMAC request signatures: sign and verify messages, and see what each scheme covers."""
 
 
+cli.add_command(audit)
 cli.add_command(keys)
 cli.add_command(posture)
 

@@ -28,11 +28,16 @@ _SHORT = 32
 _OURS = "sealgate.django.SignatureMiddleware"
 #: What must stand further in, and why.
 _INSIDE = {
-    "django.middleware.cache.UpdateCacheMiddleware": "a cached response would be given to an unsigned request",
+    "django.middleware.cache.UpdateCacheMiddleware": "it would store the answers to unsigned requests",
     "django.middleware.cache.FetchFromCacheMiddleware": "a cached response would be given to an unsigned request",
-    "django.middleware.csrf.CsrfViewMiddleware": "it reads the form, and refuses a signed POST, before the signature",
+    "django.middleware.cache.CacheMiddleware": "a cached response would be given to an unsigned request",
+    "django.middleware.csrf.CsrfViewMiddleware": "it would hand out its cookie to unsigned requests",
     "django.contrib.sessions.middleware.SessionMiddleware": "an unsigned request would reach the session store",
-    "django.middleware.common.CommonMiddleware": "it redirects an unsigned request, which tells which paths there are",
+    "django.middleware.common.CommonMiddleware": "it would answer unsigned requests, by PREPEND_WWW and for user agents",
+}
+#: What must stand further out, and why.
+_OUTSIDE = {
+    "django.middleware.locale.LocaleMiddleware": "what is exempt in i18n_patterns would depend on the last request",
 }
 
 
@@ -90,6 +95,12 @@ def _misplaced(names: Sequence[str], places: Sequence[int]) -> Iterator[CheckMes
             if name in _INSIDE:
                 hint = f"Move {_OURS!r} before it."
                 yield Error(f"SignatureMiddleware stands after {name}: {_INSIDE[name]}", hint=hint, id="sealgate.E003")
+        for name in names[place:]:
+            if name in _OUTSIDE:
+                hint = f"Move {_OURS!r} behind it."
+                yield Error(
+                    f"SignatureMiddleware stands before {name}: {_OUTSIDE[name]}", hint=hint, id="sealgate.E003"
+                )
 
 
 def _rewriters() -> Iterator[CheckMessage]:
