@@ -33,7 +33,7 @@ _INSIDE = {
     "django.middleware.cache.CacheMiddleware": "a cached response would be given to an unsigned request",
     "django.middleware.csrf.CsrfViewMiddleware": "it would hand out its cookie to unsigned requests",
     "django.contrib.sessions.middleware.SessionMiddleware": "an unsigned request would reach the session store",
-    "django.middleware.common.CommonMiddleware": "it would answer unsigned requests, by PREPEND_WWW and for user agents",
+    "django.middleware.common.CommonMiddleware": "it would answer unsigned requests (PREPEND_WWW, user agents)",
 }
 #: What must stand further out, and why.
 _OUTSIDE = {
