@@ -9,8 +9,8 @@ from typing import Any
 from judged import KEY, KEY_ID, NOW, ORIGIN
 from sealgate import Rejected, Request, Scheme, Signer, Verifier, schemes
 from sealgate.audit.entry import Entry, Standing, name_of, source_of, standing
-from sealgate.audit.probe import LEFT_OUT, probe
-from sealgate.audit.report import Attack, Report
+from sealgate.audit.probe import probe
+from sealgate.audit.report import LEFT_OUT, Attack, Report
 from sealgate.policy import Policy, Rule
 from sealgate.wsgi import SignatureMiddleware
 

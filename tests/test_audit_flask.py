@@ -82,7 +82,9 @@ def test_a_rule_and_its_scheme_are_named() -> None:
     (narrow,) = answering(entries(app), "/narrow", "GET")
     (default,) = answering(entries(app), "/orders", "POST")
     weaknesses = tuple(sorted(slack.scheme.weaknesses()))
-    assert (Proof("slack", tuple(slack.scheme.covered), weaknesses),) == slack_entry.standing.proofs
+    assert (
+        Proof("slack", tuple(slack.scheme.covered), weaknesses, max_age=slack.max_age),
+    ) == slack_entry.standing.proofs
     assert ("verified by a rule of the route", "the query may go unsigned") == slack_entry.standing.evidence
     assert [("acme", "globex")] == [proof.keys for proof in narrow.standing.proofs]
     assert [("rfc9421", "verified by the application's verifier")] == [

@@ -115,7 +115,7 @@ def test_a_dependency_names_the_scheme_that_a_route_takes() -> None:
     found = entries(app)
     (hook,), (narrow,), (both,) = (answering(found, path, "GET") for path in ("/slack", "/narrow", "/both"))
     weaknesses = tuple(sorted(slack.scheme.weaknesses()))
-    assert (Proof("slack", tuple(slack.scheme.covered), weaknesses),) == hook.standing.proofs
+    assert (Proof("slack", tuple(slack.scheme.covered), weaknesses, max_age=slack.max_age),) == hook.standing.proofs
     assert ("verified by a rule of the route", "the query may go unsigned") == hook.standing.evidence[:2]
     assert [("a", "b"), None] == [entry.standing.proofs[0].keys for entry in (narrow, both)]
     assert [True, True, True] == agree(app, ("GET", "/slack"), ("GET", "/narrow"), ("GET", "/both"))

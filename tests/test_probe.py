@@ -17,8 +17,8 @@ from probed import METHODS, PATH, Shop, attacked, closed, entry, missing, names,
 from sealgate import ConfigurationError, Scheme, asgi, schemes, wsgi
 from sealgate.audit import Entry
 from sealgate.audit.attacks import ATTACKS, OTHER_METHOD
-from sealgate.audit.probe import LEFT_OUT, probe
-from sealgate.audit.report import Report
+from sealgate.audit.probe import probe
+from sealgate.audit.report import LEFT_OUT, Report
 from sealgate.policy import Require
 
 OWN = Scheme("segments", base=SEGMENTS, fields=CLAIMS)

@@ -60,37 +60,37 @@ class Layer:
     """The layer of an application whose routes have rules. `choose`: what a request needs; it never raises."""
 
     def __init__(self, app: App, policy: Policy, root_path: str, choose: Callable[[Scope], Choice]) -> None:
-        self._app = app
-        self._policy = policy
+        self.app = app
+        self.policy = policy
         self._root_path = root_path
-        self._choose = choose
+        self.choose = choose
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "lifespan":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         if kind not in {"http", "websocket"}:
             raise ConfigurationError(f"asgi: a scope of the type {kind!a} cannot be verified")
         # Trailers come after the verdict, and uvicorn appends them to the list that it has handed over.
         scope["headers"] = list(scope["headers"])
-        choice = self._choose(scope)
+        choice = self.choose(scope)
         body = Body(scope, receive, choice.demand)
         delivery = Delivery() if kind == "http" else None  # a handshake has no answer to tell of
         try:
             passed = await self._admit(scope, choice, body, delivery)
         except (Rejected, Unavailable) as error:
-            told = self._policy.refused(error, method_of(scope), scope["path"], choice.route)
+            told = self.policy.refused(error, method_of(scope), scope["path"], choice.route)
             if told is not None:
                 await refuse(told, scope, receive, send)
                 return
-            passed = Passed("report-only", acts_of(scope), choice.demand, policy=self._policy)
+            passed = Passed("report-only", acts_of(scope), choice.demand, policy=self.policy)
         # In the scope itself, not in a copy: what stands outside reads there what the router writes.
         scope[_KEY] = passed
         if delivery is not None and delivery.is_underway:
-            await _answer(self._app, scope, body.again(), send, delivery)
+            await _answer(self.app, scope, body.again(), send, delivery)
         else:
-            await self._app(scope, body.again(), send)
+            await self.app(scope, body.again(), send)
 
     async def _admit(self, scope: Scope, choice: Choice, body: Body, delivery: Delivery | None) -> Passed:
         demand, acts = choice.demand, acts_of(scope)
@@ -102,15 +102,15 @@ class Layer:
         verified = None if outer is None else outer.proof(demand, acts)
         if outer is not None and verified is not None:
             body.replace(verified.body)  # what stands in between may have put another there
-            return Passed("proven", acts, outer.demand, verified, self._policy)
+            return Passed("proven", acts, outer.demand, verified, self.policy)
         if demand is None:
-            return Passed("exempt", acts, None, policy=self._policy)
-        if self._policy.preflight and _is_preflight(self._policy, scope):
-            return Passed("preflight", acts, demand, policy=self._policy)
+            return Passed("exempt", acts, None, policy=self.policy)
+        if self.policy.preflight and _is_preflight(self.policy, scope):
+            return Passed("preflight", acts, demand, policy=self.policy)
         verified = await policy.averify(demand, request_of(scope, choice.params), body.read, delivery)
         body.replace(verified.body)
-        self._policy.accepted(verified, method_of(scope), scope["path"], choice.route)
-        return Passed("proven", acts, demand, verified, self._policy)
+        self.policy.accepted(verified, method_of(scope), scope["path"], choice.route)
+        return Passed("proven", acts, demand, verified, self.policy)
 
 
 async def _answer(app: App, scope: Scope, receive: Receive, send: Send, delivery: Delivery) -> None:
@@ -161,21 +161,21 @@ class Recheck:
     """
 
     def __init__(self, app: App, policy: Policy, root_path: str, choose: Callable[[Scope], Choice]) -> None:
-        self._app = app
-        self._policy = policy
+        self.app = app
+        self.policy = policy
         self._root_path = root_path
-        self._choose = choose
+        self.choose = choose
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             error = self._changed(scope)
             if error is not None:
-                told = self._policy.refused(error, method_of(scope), scope["path"])
+                told = self.policy.refused(error, method_of(scope), scope["path"])
                 if told is not None:
                     await refuse(told, scope, receive, send)
                     return
-                scope[_KEY] = Passed("report-only", acts_of(scope), None, policy=self._policy)
-        await self._app(scope, receive, send)
+                scope[_KEY] = Passed("report-only", acts_of(scope), None, policy=self.policy)
+        await self.app(scope, receive, send)
 
     def _changed(self, scope: Scope) -> Rejected | None:
         passed = passed_in(scope)
@@ -186,7 +186,7 @@ class Recheck:
         if passed.as_what == "preflight":
             return SignatureMissing("a preflight that no CORS middleware has answered")
         # Routes may look at more than that, such as Host.
-        demand = self._choose(scope).demand
+        demand = self.choose(scope).demand
         try:
             same = demand is None if passed.as_what == "exempt" else passed.proof(demand, passed.acts) is not None
         except Rejected as error:

@@ -64,13 +64,13 @@ from sealgate.policy import Choice, OnVerdict, Passed, Policy, Require, Rule, ex
 from sealgate.policy.openapi import security_name, security_scheme
 from sealgate.verifier import Verifier
 
-__all__ = ["Sealgate", "VerifiedBy", "exempt", "require"]
+__all__ = ["Proof", "Sealgate", "VerifiedBy", "exempt", "late_routes", "proofs_of", "require", "rules_of"]
 
 _E = TypeVar("_E")
 _log = logging.getLogger("sealgate")
 
 
-class _Proof(SecurityBase):
+class Proof(SecurityBase):
     """A dependency: the proof that `demand` takes, or a refusal. In OpenAPI an API key in the signature's field."""
 
     def __init__(self, demand: Require) -> None:
@@ -91,7 +91,7 @@ class _Proof(SecurityBase):
             return cast("Verified", None)  # there is no proof, and the request shall pass
 
 
-class Sealgate(_Proof):
+class Sealgate(Proof):
     """Closes `app`: every route is verified by `verifier`, unless it requires others or is exempt.
 
     As a dependency it gives the `Verified`; on a route that another verifier proved, or none, it refuses.
@@ -112,23 +112,21 @@ class Sealgate(_Proof):
         on_verdict: OnVerdict | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._policy = Policy(
-            verifier, preflight=preflight, report_only=report_only, on_verdict=on_verdict, clock=clock
-        )
-        super().__init__(self._policy.default)
+        self.policy = Policy(verifier, preflight=preflight, report_only=report_only, on_verdict=on_verdict, clock=clock)
+        super().__init__(self.policy.default)
         installed: list[Any] = [middleware.cls for middleware in app.user_middleware]
         if Layer in installed:
             raise ConfigurationError("app: this application has its Sealgate already")
         if app.middleware_stack is not None:
             raise ConfigurationError("app: this application has started already")
         root_path = app.root_path if root_path is None else root_path
-        self._app = app
-        app.add_middleware(Layer, self._policy, root_path, self._choose)
+        self.app = app
+        app.add_middleware(Layer, self.policy, root_path, self.choose)
         # add_middleware puts to the front, which is outermost
-        app.user_middleware.append(Middleware(Recheck, self._policy, root_path, self._choose))
+        app.user_middleware.append(Middleware(Recheck, self.policy, root_path, self.choose))
         _answer_refusals(app.exception_handlers)
 
-    def require(self, *verifiers: Verifier, keys: Iterable[str] | None = None, uncovered: Iterable[str] = ()) -> _Proof:
+    def require(self, *verifiers: Verifier, keys: Iterable[str] | None = None, uncovered: Iterable[str] = ()) -> Proof:
         """A dependency for routes, routers and includes: these verifiers (any of them) instead of the application's.
 
         `keys`, `uncovered`: as in `sealgate.policy.require`. Where several apply to one route, a verifier and its key
@@ -136,7 +134,7 @@ class Sealgate(_Proof):
         """
         demand = policy.required(verifiers, keys, uncovered)
         policy.marked()
-        return _Proof(demand)
+        return Proof(demand)
 
     def exempt(
         self, reason: str, *, methods: Iterable[str] = ("GET", "HEAD"), until: datetime | None = None
@@ -148,19 +146,19 @@ class Sealgate(_Proof):
         """
         return policy.exempt(reason, methods=methods, until=until)
 
-    def _choose(self, scope: Scope) -> Choice:
-        default = self._policy.default
+    def choose(self, scope: Scope) -> Choice:
+        default = self.policy.default
         if not (policy.any_rules() or default.reads_params):
             return Choice(default)
         try:
-            found = _route(self._app.router, scope)
+            found = _route(self.app.router, scope)
         except Exception as error:  # noqa: BLE001  a convertor may fail on the path: what cannot be resolved is closed
             _log.warning("no route for %a: %s", scope["path"], type(error).__name__)
             return Choice(default)
         if found is None:
             return Choice(default)
         method = policy.WEBSOCKET if scope["type"] == "websocket" else method_of(scope)
-        demand = self._policy.demand(found.rules, method)
+        demand = self.policy.demand(found.rules, method)
         demands = [each.demand for each in found.proofs]
         if demands:
             own = [] if demand is None or demand is default else [demand]
@@ -181,20 +179,20 @@ class VerifiedBy(SecurityBase):
     """
 
     def __init__(self, verifier: Verifier) -> None:
-        self._policy = Policy(verifier)
-        self.model = APIKey.model_validate(security_scheme(self._policy.default))
-        self.scheme_name = security_name(self._policy.default)
+        self.policy = Policy(verifier)
+        self.model = APIKey.model_validate(security_scheme(self.policy.default))
+        self.scheme_name = security_name(self.policy.default)
 
     async def __call__(self, connection: HTTPConnection) -> Verified:
         _answer_refusals_of(connection)
-        demand = self._policy.default
+        demand = self.policy.default
         with suppress(SignatureMissing, InvalidSignature):
             # No layer, or one with another verifier: then this is where it is proven.
             return proof(connection.scope, demand)
         if isinstance(connection, WebSocket):
             return await self._prove(connection, connection.receive)
         request = cast("Request", connection)
-        if self._policy.verifier.scheme.body_form is not None:
+        if self.policy.verifier.scheme.body_form is not None:
             raise ConfigurationError("VerifiedBy: FastAPI has parsed the body as received: this scheme needs Sealgate")
         async with aclosing(request.stream()) as chunks:
             verified = await self._prove(request, _messages(chunks))
@@ -202,7 +200,7 @@ class VerifiedBy(SecurityBase):
         return verified
 
     async def _prove(self, connection: HTTPConnection, receive: Receive) -> Verified:
-        scope, demand = connection.scope, self._policy.default
+        scope, demand = connection.scope, self.policy.default
         scope["headers"] = list(scope["headers"])  # as the layer does, against trailers
         body = Body(scope, receive, demand)
         params = policy.received_params(connection.path_params, scope["path"]) if demand.reads_params else None
@@ -240,17 +238,17 @@ class _Found(NamedTuple):
 
     path: str | None
     rules: list[Rule]
-    proofs: list[_Proof]
+    proofs: list[Proof]
     params: Mapping[str, Any]
 
 
 def _route(router: Any, scope: Scope) -> _Found | None:
     """The route that a router takes: its first full match, or else one of those that it keeps for last."""
-    late = [route for each in router.routes for route in _late(each)]
+    late = [route for each in router.routes for route in late_routes(each)]
     return _first(router.routes, scope) or _first([*getattr(router, "_low_priority_routes", ()), *late], scope)
 
 
-def _late(route: Any) -> Iterator[Any]:
+def late_routes(route: Any) -> Iterator[Any]:
     if hasattr(route, "effective_low_priority_routes"):  # of an included router
         yield from route.effective_low_priority_routes()
 
@@ -263,15 +261,15 @@ def _first(routes: Iterable[Any], scope: Scope) -> _Found | None:
             continue
         context, outer = route, list[Rule]()
         while hasattr(route, "original_router"):  # an included one, whose own match says what is taken within
-            outer = [*_rules(route.original_router, scope), *outer]
+            outer = [*rules_of(route.original_router, scope), *outer]
             _, child, route, context = route._match(probe)
         taken = getattr(context, "starlette_route", None) or context or route
         dependant = getattr(context, "dependant", None) or getattr(taken, "dependant", None)
         endpoint = child.get("endpoint")
         found = _Found(
             getattr(taken, "path", None),
-            [*_rules(endpoint, scope), *outer],
-            [] if dependant is None else list(_proofs(dependant)),
+            [*rules_of(endpoint, scope), *outer],
+            [] if dependant is None else list(proofs_of(dependant)),
             child.get("path_params", {}),
         )
         return _below(endpoint, {**scope, **child}, found)
@@ -291,7 +289,7 @@ def _below(mounted: Any, scope: Scope, found: _Found) -> _Found:
     return found._replace(rules=[*required, *found.rules], proofs=[*inner.proofs, *found.proofs], params=params)
 
 
-def _rules(endpoint: Any, scope: Scope) -> list[Rule]:
+def rules_of(endpoint: Any, scope: Scope) -> list[Rule]:
     cls = endpoint if isinstance(endpoint, type) else None  # Starlette's HTTPEndpoint
     handler = method_of(scope).lower()
     if handler == "head" and not hasattr(cls, handler):
@@ -299,11 +297,11 @@ def _rules(endpoint: Any, scope: Scope) -> list[Rule]:
     return list(policy.rules_of_view(endpoint, cls, handler))
 
 
-def _proofs(dependant: Dependant) -> Iterator[_Proof]:
-    if isinstance(dependant.call, _Proof):
+def proofs_of(dependant: Dependant) -> Iterator[Proof]:
+    if isinstance(dependant.call, Proof):
         yield dependant.call
     for inner in dependant.dependencies:
-        yield from _proofs(inner)
+        yield from proofs_of(inner)
 
 
 def _answer_refusals(handlers: MutableMapping[Any, Any]) -> None:

@@ -98,7 +98,7 @@ class Gate:
         body, delivery = None, Delivery()
         try:
             check_mount(environ, self._mount)
-            demand = self.policy.demand(self._rules(request) if policy.any_rules() else (), request.method)
+            demand = self.policy.demand(self.rules(request) if policy.any_rules() else (), request.method)
             if demand is None:
                 return None
             if self.policy.preflight and self.policy.is_preflight(
@@ -140,7 +140,7 @@ class Gate:
         limit = self._app.config["MAX_CONTENT_LENGTH"]
         return math.inf if limit is None else limit
 
-    def _rules(self, request: FlaskRequest) -> Iterator[Rule]:
+    def rules(self, request: FlaskRequest) -> Iterator[Rule]:
         """Of the view, then of the blueprints around it, innermost first."""
         view = self._app.view_functions.get(request.endpoint or "")
         cls = getattr(view, "view_class", None)

@@ -67,12 +67,12 @@ class SignatureMiddleware:
         report_only: bool = False,
         on_verdict: OnVerdict | None = None,
     ) -> None:
-        self._app = app
-        self._policy = Policy(verifier, report_only=report_only, on_verdict=on_verdict)
+        self.app = app
+        self.policy = Policy(verifier, report_only=report_only, on_verdict=on_verdict)
         self._mount = mount_point(script_name)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        demand = self._policy.default
+        demand = self.policy.default
         method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
         environ["sealgate.verified"] = None
         body, delivery = Body(environ, demand), Delivery()
@@ -80,17 +80,17 @@ class SignatureMiddleware:
             check_mount(environ, self._mount)
             verified = prove(environ, demand, Request.from_wsgi(environ), body, delivery)
         except (Rejected, Unavailable) as error:
-            told = self._policy.refused(error, method, path)
+            told = self.policy.refused(error, method, path)
             if told is not None:
                 start_response(f"{told.status} {told.reason}", list(told.headers))
                 # Not every server drops the content of an answer to HEAD; the client would take it for the next answer.
                 return [] if method == "HEAD" else [told.body]
             body.put_back()
         else:
-            self._policy.accepted(verified, method, path)
+            self.policy.accepted(verified, method, path)
         if delivery.is_underway:
-            return _answer(self._app, environ, start_response, delivery)
-        return self._app(environ, start_response)
+            return _answer(self.app, environ, start_response, delivery)
+        return self.app(environ, start_response)
 
 
 def _answer(

@@ -73,11 +73,11 @@ class Aim:
     @property
     def window(self) -> float:
         """Seconds in which a message is taken, either way."""
-        return (self.scheme and self.scheme.max_age) or MAX_AGE
+        return self.proof.max_age if self.proof else MAX_AGE
 
     def takes_unsigned(self, part: str) -> bool:
         """Whether a rule of the route lets `query` or `body` go unsigned."""
-        return any(each == f"the {part} may go unsigned" for each in self.entry.standing.evidence)
+        return part in self.entry.standing.uncovered
 
     def request(
         self,

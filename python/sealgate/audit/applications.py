@@ -6,6 +6,7 @@ import ast
 import inspect
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -23,8 +24,20 @@ def audit(target: Any, *, now: float | None = None) -> Report:
     `now`: Unix seconds, by which exemptions end. Raises `ConfigurationError` where there is no application.
     """
     app = load(target) if isinstance(target, str) else target
-    found = tuple(entries_of(app, "", time.time() if now is None else now))
+    found = tuple(_behind(tuple(entries_of(app, "", time.time() if now is None else now))))
     return Report(target if isinstance(target, str) else name_of(app), framework_of(app), found)
+
+
+def _behind(entries: tuple[Entry, ...]) -> Iterator[Entry]:
+    """Says of a route that is verified what may answer before it is asked: that has an entry of its own."""
+    first = [each for each in entries if each.kind == "middleware" and each.verdict in {"open", "unknown"}]
+    for entry in entries:
+        names = [each.view for each in first if entry.path.startswith(each.path.rpartition("/")[0] + "/")]
+        if not names or entry.verdict != "verified":
+            yield entry
+        else:
+            note = f"unless {' or '.join(dict.fromkeys(names))} answers first"
+            yield replace(entry, standing=replace(entry.standing, evidence=(*entry.standing.evidence, note)))
 
 
 def load(target: str) -> Any:

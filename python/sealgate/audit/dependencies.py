@@ -22,7 +22,7 @@ def proofs_of(route: Any) -> tuple[Require, ...]:
     fastapi, dependant = ours(), getattr(route, "dependant", None)
     if fastapi is None or dependant is None:
         return ()
-    return tuple(proof.demand for proof in fastapi._proofs(dependant))
+    return tuple(proof.demand for proof in fastapi.proofs_of(dependant))
 
 
 def bare(
@@ -33,12 +33,12 @@ def bare(
     calls = [] if dependant is None else list(_calls(dependant, overrides))
     if fastapi is not None:
         alone = [call for call in calls if type(call) is fastapi.VerifiedBy]
-        asking = [call for call in calls if type(call).__call__ is fastapi._Proof.__call__]
+        asking = [call for call in calls if type(call).__call__ is fastapi.Proof.__call__]
         if alone:
-            return _verified_by(alone[0]._policy, route, now, websocket=websocket)
+            return _verified_by(alone[0].policy, route, now, websocket=websocket)
         if asking and not level.reports_only():
             return Standing("verified", (_ASKED if level.has_layers() else _IN_VAIN,))
-        calls = [call for call in calls if type(call).__call__ is not fastapi._Proof.__call__]
+        calls = [call for call in calls if type(call).__call__ is not fastapi.Proof.__call__]
     return level.nothing(*_of_view(endpoint), *calls)
 
 

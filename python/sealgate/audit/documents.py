@@ -79,13 +79,13 @@ def findings(judgement: Judgement) -> Iterator[Finding]:
     is_known = judgement.is_known()
     for entry in judgement.report.in_order:
         if entry.verdict in {"open", "unknown"}:
-            rule = "sealgate/report-only" if words.is_report_only(entry) else f"sealgate/{entry.verdict}"
+            rule = "sealgate/report-only" if entry.standing.report_only else f"sealgate/{entry.verdict}"
             level: Level = "error" if entry.verdict == "open" else "warning"
             accepted = "known from the baseline" if is_known(entry) else None
             yield _finding(rule, level, entry, words.why(entry), accepted)
         elif entry.standing.parsed_first:
             yield _finding("sealgate/parsed-first", "note", entry, words.why(entry))
-        if ended := words.ended_exemptions(entry):
+        if ended := entry.standing.ended:
             yield _finding("sealgate/expired-exemption", "note", entry, ended)
     for mismatch in judgement.report.mismatches:
         unkept = mismatch in judgement.unenforced
@@ -123,6 +123,9 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "parsed_first": standing.parsed_first,
         "reason": standing.reason,
         "until": standing.until,
+        "ended": standing.ended,
+        "uncovered": standing.uncovered,
+        "report_only": standing.report_only,
         "kind": entry.kind,
         "view": entry.view,
         "file": entry.source and entry.source.file,

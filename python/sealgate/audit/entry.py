@@ -12,6 +12,7 @@ from functools import cache, partial
 from typing import Any, Literal, NamedTuple
 
 from sealgate.policy import Exempt, Policy, Require, Rule
+from sealgate.verifier import MAX_AGE
 
 __all__ = [
     "Entry",
@@ -42,12 +43,16 @@ class Source(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """What one verifier proves: `covered` and `weaknesses` as its scheme has them, `keys` where a route names them."""
+    """What one verifier proves: `covered` and `weaknesses` as its scheme has them, `keys` where a route names them.
+
+    `max_age`: seconds in which it takes a message, either way.
+    """
 
     scheme: str
     covered: tuple[str, ...]
     weaknesses: tuple[str, ...]
     keys: tuple[str, ...] | None = None
+    max_age: int = MAX_AGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,9 @@ class Standing:
     """A verdict and what it rests on.
 
     `evidence`: sentences, the reason for the verdict first. `proofs`: any one of them is enough. `parsed_first`: the
-    body is parsed before it is proven. `reason`, `until` (Unix seconds): of an exemption.
+    body is parsed before it is proven. `reason`, `until` (Unix seconds): of an exemption. `ended`: sentences on
+    exemptions that have, and were left in the code. `uncovered`: of `query` and `body`, what may go unsigned.
+    `report_only`: it is open because refused requests pass.
     """
 
     verdict: Verdict
@@ -64,6 +71,9 @@ class Standing:
     parsed_first: bool = False
     reason: str | None = None
     until: float | None = None
+    ended: tuple[str, ...] = ()
+    uncovered: tuple[str, ...] = ()
+    report_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +119,17 @@ def standing(policy: Policy, rules: Iterable[Rule], method: str, now: float) -> 
             tuple(verifier.scheme.covered),
             tuple(sorted(verifier.scheme.weaknesses())),
             None if demand.keys is None else tuple(sorted(demand.keys)),
+            verifier.max_age,
         )
         for verifier in demand.verifiers
     )
     if policy.report_only:
-        return Standing("open", ("report only: refused requests pass", *ended), proofs)
+        evidence = ("report only: refused requests pass", *ended)
+        return Standing("open", evidence, proofs, ended=tuple(ended), report_only=True)
     whose = "the application's verifier" if demand is policy.default else "a rule of the route"
-    uncovered = tuple(f"the {part} may go unsigned" for part in sorted(demand.uncovered))
-    return Standing("verified", (f"verified by {whose}", *uncovered, *ended), proofs)
+    uncovered = tuple(sorted(demand.uncovered))
+    evidence = (f"verified by {whose}", *(f"the {part} may go unsigned" for part in uncovered), *ended)
+    return Standing("verified", evidence, proofs, ended=tuple(ended), uncovered=uncovered)
 
 
 def by_standing(methods: Iterable[str], judge: Callable[[str], Standing]) -> Mapping[Standing, tuple[str, ...]]:

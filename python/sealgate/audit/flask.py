@@ -118,7 +118,7 @@ class _Application:
         if self._gate is None:
             standing = self._bare(route, view, request)
         else:
-            standing = self._judged(self._gate, list(self._gate._rules(request)), request.method)
+            standing = self._judged(self._gate, list(self._gate.rules(request)), request.method)
         notes = [
             f"{name_of(function)} sees the values of the path first"
             for name in (None, *reversed(request.blueprints))

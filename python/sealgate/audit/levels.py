@@ -141,13 +141,13 @@ def installed(layer: Any, app: Any) -> Installed:
     """`layer` around `app`."""
     changed = [name for name in ("__call__", "_admit") if getattr(type(layer), name) is not getattr(Layer, name)]
     if changed:
-        return Installed(layer._policy, False, f"{name_of(layer)} changes what the layer does")
-    choose = layer._choose
+        return Installed(layer.policy, False, f"{name_of(layer)} changes what the layer does")
+    choose = layer.choose
     if isinstance(layer, SignatureMiddleware):
         own = choose.__qualname__.startswith("SignatureMiddleware.__init__.")
-        return Installed(layer._policy, False, "" if own else f"{name_of(choose)} chooses what is asked")
+        return Installed(layer.policy, False, "" if own else f"{name_of(choose)} chooses what is asked")
     fastapi = ours()
-    if fastapi is None or getattr(choose, "__func__", None) is not fastapi.Sealgate._choose:
-        return Installed(layer._policy, False, f"{name_of(choose)} chooses what is asked")
-    doubt = "" if choose.__self__._app is app else "the layer is another application's: it chooses by other routes"
-    return Installed(layer._policy, True, doubt)
+    if fastapi is None or getattr(choose, "__func__", None) is not fastapi.Sealgate.choose:
+        return Installed(layer.policy, False, f"{name_of(choose)} chooses what is asked")
+    doubt = "" if choose.__self__.app is app else "the layer is another application's: it chooses by other routes"
+    return Installed(layer.policy, True, doubt)

@@ -18,15 +18,12 @@ from sealgate.audit.aim import Aim
 from sealgate.audit.attacks import ATTACKS, OPENED, OTHER_METHOD, UNKNOWN, Row, Shot, Want
 from sealgate.audit.calling import Answer, caller_of
 from sealgate.audit.entry import Entry, Proof, Verdict
-from sealgate.audit.report import Attack, Report
+from sealgate.audit.report import LEFT_OUT, Attack, Report
 from sealgate.audit.sentinel import Sentinel
 from sealgate.exceptions import ConfigurationError
 from sealgate.signer import Signer
 
-__all__ = ["LEFT_OUT", "probe"]
-
-#: The name of what is no attack, but says which ones were not made, and why: it has no status.
-LEFT_OUT = "left out"
+__all__ = ["probe"]
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _UNSAFE = ("POST", "PUT", "PATCH", "DELETE")

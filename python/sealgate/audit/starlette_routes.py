@@ -227,7 +227,7 @@ def _all(router: Any) -> Iterator[_Found]:
     late = [*getattr(router, "_low_priority_routes", ())]
     fastapi = ours()
     if fastapi is not None:
-        late += [each for route in router.routes for each in fastapi._late(route)]
+        late += [each for route in router.routes for each in fastapi.late_routes(route)]
     for group in late:
         original, prefix = getattr(group, "original_route", group), getattr(group, "frontend_prefix", "")
         for route in original.routes:
@@ -289,7 +289,7 @@ def _rules(endpoint: Any, routers: Iterable[Any], method: str) -> list[Rule]:
     if fastapi is None:
         return []
     scope = {"type": "websocket"} if method == WEBSOCKET else {"type": "http", "method": method}
-    return [rule for each in (endpoint, *routers) for rule in fastapi._rules(each, scope)]
+    return [rule for each in (endpoint, *routers) for rule in fastapi.rules_of(each, scope)]
 
 
 def _rules_of_mount(app: Any, routers: Iterable[Any]) -> Rules:

@@ -84,7 +84,7 @@ def _further(judgement: Judgement) -> Iterator[str]:
     """What is not about one entry as it stands now."""
     report = judgement.report
     for entry in report.in_order:
-        for said in words.ended_exemptions(entry):
+        for said in entry.standing.ended:
             yield _name(f"ended exemption: {words.methods(entry)} {entry.path}: {said}")
     for mismatch in report.mismatches:
         yield _name(f"OpenAPI, {mismatch.code}: {mismatch.method} {mismatch.path}: {mismatch.what}")

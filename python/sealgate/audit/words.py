@@ -12,8 +12,6 @@ __all__ = [
     "brief",
     "each_method",
     "encodable",
-    "ended_exemptions",
-    "is_report_only",
     "methods",
     "place",
     "proof",
@@ -86,15 +84,6 @@ def went(attack: Attack) -> str:
     answered = "no answer" if attack.status is None else f"answered {attack.status}"
     ran = {True: ", the view ran", False: ", the view did not run", None: ""}[attack.ran]
     return f"{attack.method} {attack.path}, {attack.name}: {answered}{ran}{attack.detail and f': {attack.detail}'}"
-
-
-def ended_exemptions(entry: Entry) -> tuple[str, ...]:
-    """Those that were left in the code: the route is closed again."""
-    return tuple(said for said in entry.standing.evidence if said.startswith("its exemption ended on "))
-
-
-def is_report_only(entry: Entry) -> bool:
-    return any(said.startswith("report only") for said in entry.standing.evidence)
 
 
 def visible(text: str) -> str:

@@ -72,11 +72,11 @@ class _Walk:
             yield from entries_of(inner, self.prefix, self.now)
 
     def _verified(self, app: Any) -> Iterator[Entry]:
-        layer = judged(app._policy, (), "*", self.now)
+        layer = judged(app.policy, (), "*", self.now)
         if type(app).__call__ is not SignatureMiddleware.__call__:
             layer = Standing("unknown", (f"{name_of(app)} changes what SignatureMiddleware does",))
-        whole = self._entry("mount", app._app, layer, example=f"{self.prefix}/")
-        inner = [wrapped(entry, layer) for entry in self._below(app._app)]
+        whole = self._entry("mount", app.app, layer, example=f"{self.prefix}/")
+        inner = [wrapped(entry, layer) for entry in self._below(app.app)]
         if not any((entry.path, entry.methods) == (whole.path, whole.methods) for entry in inner):
             yield whole
         yield from inner

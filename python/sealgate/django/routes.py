@@ -15,7 +15,17 @@ from sealgate import policy
 from sealgate.exceptions import ConfigurationError
 from sealgate.policy import Rule
 
-__all__ = ["Found", "endpoints", "exempt", "find", "require", "route_of", "rules_of_found", "rules_of_part"]
+__all__ = [
+    "Found",
+    "api_view_function",
+    "endpoints",
+    "exempt",
+    "find",
+    "require",
+    "route_of",
+    "rules_of_found",
+    "rules_of_part",
+]
 
 _E = TypeVar("_E")
 
@@ -93,7 +103,7 @@ def rules_of_found(found: Found, method: str) -> Iterator[Rule]:
     view = found.view
     cls = getattr(view, "view_class", None) or getattr(view, "cls", None)  # Django's views, and view sets
     handler = _handler(view, cls, method.lower())
-    function = _api_view_function(cls, handler)
+    function = api_view_function(cls, handler)
     if function is not None:
         yield from policy.rules_of_view(function)
     yield from policy.rules_of_view(view, cls, handler)
@@ -109,7 +119,7 @@ def _handler(view: Any, cls: Any, method: str) -> str:
     return "get" if method == "head" and not hasattr(cls, "head") else method
 
 
-def _api_view_function(cls: Any, handler: str) -> Any:
+def api_view_function(cls: Any, handler: str) -> Any:
     """What `rest_framework.decorators.api_view` decorates, and keeps in the closure of its handlers."""
     function: Any = getattr(cls, handler, None)
     if getattr(function, "__qualname__", "") != "api_view.<locals>.decorator.<locals>.handler":

@@ -127,7 +127,7 @@ class Policy:
     `clock`: Unix seconds, for the end of exemptions.
     """
 
-    __slots__ = ("_clock", "_on_verdict", "default", "preflight", "report_only", "verifier")
+    __slots__ = ("_on_verdict", "clock", "default", "preflight", "report_only", "verifier")
 
     def __init__(
         self,
@@ -150,14 +150,14 @@ class Policy:
         self.report_only = report_only
         self.preflight = preflight
         self._on_verdict = on_verdict
-        self._clock = clock
+        self.clock = clock
 
     def demand(self, rules: Iterable[Rule], method: str) -> Require | None:
         """What the innermost of `rules` that says something about `method` demands; None: the request is exempt."""
         for rule in rules:
             if isinstance(rule, Require):
                 return rule
-            if rule.admits(method, self._clock()):
+            if rule.admits(method, self.clock()):
                 return None
         return self.default
 

@@ -123,7 +123,7 @@ def _layers(app: Any) -> Iterator[Any]:
 
 
 def _policies(layers: Iterable[Any]) -> list[Policy]:
-    return [layer._policy for layer in layers if isinstance(getattr(layer, "_policy", None), Policy)]
+    return [layer.policy for layer in layers if isinstance(getattr(layer, "policy", None), Policy)]
 
 
 def _verifiers(policies: Iterable[Policy], rules: Iterable[Any]) -> tuple[Verifier, ...]:
@@ -156,7 +156,7 @@ def _rules_of_route(route: Any) -> Iterator[Any]:
         dependant = dependants.pop()
         call = dependant.call
         yield getattr(call, "demand", None)
-        inner = getattr(call, "_policy", None)
+        inner = getattr(call, "policy", None)
         if isinstance(inner, Policy):
             yield inner.default
         dependants += dependant.dependencies

@@ -112,8 +112,8 @@ class Chain:
 
     def _judged(self, rules: tuple[Rule, ...], method: str, now: float) -> Standing:
         if self.policy is None:
-            ended = (line for rule in rules if isinstance(rule, Exempt) for line in ends(rule, now))
-            return Standing("open", (self._missing, *ended))
+            ended = tuple(line for rule in rules if isinstance(rule, Exempt) for line in ends(rule, now))
+            return Standing("open", (self._missing, *ended), ended=ended)
         if self.doubt is not None:
             return Standing("unknown", (self.doubt,))
         found = standing(self.policy, rules, method, now)

@@ -30,7 +30,7 @@ def standing(found: Found, rules: tuple[Rule, ...], method: str, policy: Policy,
         return None
     proofs = tuple(dict.fromkeys(_proofs(ours, rules, method, policy, now)))
     if policy.report_only:
-        return Standing("open", ("report only: refused requests pass",), proofs)
+        return Standing("open", ("report only: refused requests pass",), proofs, report_only=True)
     doubts = tuple(_doubts(found, authenticators))
     if doubts:
         return Standing("unknown", doubts, proofs)

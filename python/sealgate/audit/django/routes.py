@@ -14,7 +14,7 @@ from django.views.generic import RedirectView, View
 
 from sealgate import policy
 from sealgate.audit.entry import layers, name_of
-from sealgate.django.routes import Found, _api_view_function, endpoints, rules_of_found
+from sealgate.django.routes import Found, api_view_function, endpoints, rules_of_found
 from sealgate.policy import Exempt
 
 __all__ = ["METHODS", "Route", "definers", "initkwargs_of", "path_of", "routes", "view_class"]
@@ -190,8 +190,8 @@ def _action(actions: Mapping[str, str], method: str) -> str:
 
 
 def _code(cls: type, action: str, methods: list[str]) -> Code:
-    function = _api_view_function(cls, methods[0].lower()) if methods else None
-    function = function or next((found for name in methods if (found := _api_view_function(cls, name.lower()))), None)
+    function = api_view_function(cls, methods[0].lower()) if methods else None
+    function = function or next((found for name in methods if (found := api_view_function(cls, name.lower()))), None)
     if function is not None:
         return Code(name_of(function), function)
     if action:
