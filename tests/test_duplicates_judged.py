@@ -126,17 +126,6 @@ class TestFlask:
         assert [200, 200] == [over_wsgi(app, message).status for _ in range(2)]
         assert ([["begin"]], ["begin", "done", "begin"]) == (seen, ledger.asked)
 
-    def test_teardown_that_fails_is_a_failure(self, ledger: Ledger) -> None:
-        app, message = flask_app(ledger, lambda: "ok"), signed()
-
-        @app.teardown_request
-        def close(_error: BaseException | None) -> None:
-            raise OSError("no database")
-
-        with pytest.raises(OSError, match="no database"):
-            over_wsgi(app, message)
-        assert ["begin", "release"] == ledger.asked
-
     def test_application_within_an_application_does_not_answer_for_it(self, ledger: Ledger) -> None:
         verifier = acknowledging(ledger)
         inner = flask_app(ledger, lambda: "ok", verifier)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import time
@@ -93,8 +92,7 @@ def _probed(report: Report, app: Any, order: Order) -> Report:
 
     signer = None if order.key_env is None else _signer(report, order, order.key_env)
     attacked = app if order.url is None else order.url
-    with _silent():
-        return probe(report, attacked, signer=signer, origin=order.origin, unsafe=order.unsafe)
+    return probe(report, attacked, signer=signer, origin=order.origin, unsafe=order.unsafe)
 
 
 def _signer(report: Report, order: Order, variable: str) -> Signer:
@@ -132,17 +130,6 @@ def _print(written: str, out: TextIO) -> None:
     encoding = getattr(out, "encoding", None) or "utf-8"
     out.write(written.encode(encoding, "backslashreplace").decode(encoding))
     out.flush()
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Thousands of refusals are what the probe is for: they are no news for a log."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def _followed(entries: Iterable[Entry], err: TextIO) -> Iterator[Entry]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote
@@ -48,7 +49,7 @@ def probe(
     nothing is sent to anything else. `signer`: has the true key of one scheme; without it nothing is tampered with, and
     no good request is made. `origin`: where the application thinks that it is, such as `https://api.shop.example`.
     `unsafe`: also with methods that change something, which they do where the route is open, and where the good request
-    comes. `clock`: Unix seconds, as the verifiers have them.
+    comes. `clock`: Unix seconds, as the verifiers have them. Nothing is logged meanwhile, by anybody in this process.
 
     Raises `ConfigurationError`. In a running event loop an ASGI application cannot be probed.
     """
@@ -61,6 +62,7 @@ def probe(
     if report.framework == "django" and in_process and not callable(application):
         application = _django()
     with ExitStack() as stack:
+        stack.enter_context(_silent())
         caller = stack.enter_context(caller_of(application, at))
         sentinel = stack.enter_context(Sentinel()) if in_process else None
 
@@ -73,6 +75,17 @@ def probe(
 
         attacks = tuple(_Probe(report, signer, at, ask, in_process=in_process, unsafe=unsafe, clock=clock).attacks())
     return replace(report, attacks=attacks)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Thousands of refusals are what the probe is for: they are no news for a log."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _django() -> Any:
