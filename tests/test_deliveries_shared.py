@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -117,4 +120,30 @@ def test_rights_of_three_commands_are_enough_to_acknowledge(server: RedisServer)
     assert "done" == store.begin(key, START + 100)
     store.release(key, START + 100)
     assert "new" == store.begin(key, START + 100)
+    store.close()
+
+
+def test_the_end_of_a_delivery_waits_for_who_holds_the_file(tmp_path: Path) -> None:
+    """Nobody would come back to say it again, and its duplicates would stay unavailable."""
+    store, key = SQLiteStore(tmp_path / "replay.db", clock=Clock()), fresh()
+    assert "new" == store.begin(key, START + 100)
+    with closing(sqlite3.connect(tmp_path / "replay.db", isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.6, lambda: other.execute("ROLLBACK"))
+        timer.start()
+        store.finish(key, START + 100, True)
+        timer.join()
+    assert "done" == store.begin(key, START + 100)
+    store.close()
+
+
+@pytest.mark.parametrize("decoded", [False, True])
+def test_values_that_redis_gives_are_understood_in_any_form(server: RedisServer, decoded: bool) -> None:
+    options = {**PATIENT, "decode_responses": decoded}
+    store, key, other = RedisStore(server.url, clock=Clock(), options=options), fresh(), fresh()
+    assert ["new", "begun"] == [store.begin(key, START + 100) for _ in range(2)]
+    store.finish(key, START + 100, True)
+    assert "done" == store.begin(key, START + 100)
+    server.ask("SET", b"sealgate:" + other, "1")
+    assert "spent" == store.begin(other, START + 100)
     store.close()

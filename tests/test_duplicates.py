@@ -19,7 +19,7 @@ from asgi_client import CONNECT, SOCKET, Server, scope_of, socket_of
 from contract import LOOK, ORDER, signed
 from duplicate_shops import SHOPS, Desk, Ledger, Shop
 from exchange import over_asgi, over_wsgi
-from judged import KEY_ID, NOW, RFC9421, as_request
+from judged import KEY, KEY_ID, NOW, OTHER_KEY, RFC9421, SLACK, as_request
 from reference import Message
 from sealgate import ConfigurationError, Unavailable, Verifier, asgi, schemes, wsgi
 from sealgate.exceptions import Replayed
@@ -227,6 +227,18 @@ def test_key_that_a_route_does_not_admit_is_no_success(ledger: Ledger) -> None:
     message = signed()
     assert [403, 401] == [over_asgi(app, message).status for _ in range(2)]
     assert ["begin", "spent", "begin"] == ledger.asked
+
+
+def test_key_that_is_found_and_not_named_is_admitted_to_its_acknowledgement(ledger: Ledger) -> None:
+    """Slack's messages name no key: whose it was is known once it has verified."""
+    app = FastAPI()
+    settings = {"keys": {"acme": KEY, "globex": OTHER_KEY}, "replay": ledger, "duplicates": "acknowledge"}
+    verifier = SLACK.verifier(**settings)
+    Sealgate(app, verifier)
+    app.post("/orders")(require(verifier, keys={"acme"})(lambda: "ok"))
+    messages = [SLACK.signed(key=KEY), SLACK.signed(key=OTHER_KEY)]
+    statuses = [over_asgi(app, message).status for message in messages for _ in range(2)]
+    assert [200, 200, 403, 401] == statuses
 
 
 def test_client_that_goes_away_within_the_answer_was_served(ledger: Ledger) -> None:

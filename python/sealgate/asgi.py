@@ -124,12 +124,19 @@ async def _answer(app: App, scope: Scope, receive: Receive, send: Send, delivery
             status = message["status"]
         elif message["type"] in _CONTENT and not message.get("more_body", False):
             await delivery.aanswered(status)
-        await send(message)
+        try:
+            await send(message)
+        except OSError:  # the client has gone, and the view has run all the same
+            await delivery.aanswered(status)
+            raise
 
     try:
         await app(scope, receive, told)
+    except Exception:
+        await delivery.aanswered(None)
+        raise
     finally:
-        await delivery.aanswered(None)  # where there was no whole answer
+        await delivery.aanswered(status)  # within the answer the client has gone, or there was none
 
 
 class SignatureMiddleware(Layer):

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from flask import Flask, Response, g
 from flask import request as current_request
+from flask.globals import request_ctx
 from flask.wrappers import Request as FlaskRequest
 
 from sealgate import policy
@@ -41,7 +42,8 @@ class Sealgate:
 
     Promises it cannot keep: applications mounted beside this one by DispatcherMiddleware are not covered, WSGI
     middleware around it runs earlier, and so do `url_value_preprocessor`s. Flask's hook is sync: key sources and
-    replay stores that are coroutines do not work here.
+    replay stores that are coroutines do not work here. Where duplicates are acknowledged, a `teardown_request` that
+    raises leaves the message in progress.
     """
 
     require = staticmethod(policy.require)
@@ -119,19 +121,19 @@ class Gate:
         else:
             self.policy.accepted(verified, request.method, request.path, route)
         if delivery.is_underway:
-            environ[_DELIVERY] = _Underway(delivery)
+            vars(_context())[_DELIVERY] = _Underway(delivery)
         return None
 
     def answered(self, response: Response) -> Response:
         """Keeps the status: what comes after the hooks, such as the session, may fail, and another answer takes it."""
-        underway: _Underway | None = current_request.environ.get(_DELIVERY)
+        underway: _Underway | None = vars(_context()).get(_DELIVERY)
         if underway is not None:
             underway.answer(response)
         return response
 
     def ended(self, error: BaseException | None) -> None:
         """Tells the delivery how it was answered; of a stream, once that ends."""
-        underway: _Underway | None = current_request.environ.pop(_DELIVERY, None)
+        underway: _Underway | None = vars(_context()).pop(_DELIVERY, None)
         if underway is not None:
             underway.end(error)
 
@@ -152,6 +154,12 @@ class Gate:
             rule = policy.rule_of(self._app.blueprints.get(name))  # an endpoint's dot need not be a blueprint's
             if rule is not None:
                 yield rule
+
+
+def _context() -> Any:
+    """Of the request, and not its environ: a copy of it (copy_current_request_context) ends on its own, and another
+    application may be called with the same environ."""
+    return cast("Any", request_ctx)._get_current_object()
 
 
 class _Underway:

@@ -142,6 +142,7 @@ class Verifier:
         claim = self.scheme.claim(
             request, self.origins, self._clock(), self.max_age, self.body_limit, uncovered or None
         )
+        verified = None
         try:
             ring = self.ring
             if self.source is not None and not self._claims_in_body:
@@ -181,7 +182,7 @@ class Verifier:
                 else:
                     yield from delivery.begin(self._acknowledging, key, expires, key_id, awaits=awaits)
         except (Rejected, Unavailable) as error:
-            error.key_id = error.key_id or claim.key_id
+            error.key_id = error.key_id or (claim if verified is None else verified).key_id
             raise
         proven.append(verified)
 

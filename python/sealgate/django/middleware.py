@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -98,9 +99,19 @@ class SignatureMiddleware:
         if not delivery.is_underway:
             return _answered(request, await self.get_response(request))
         try:
-            return await _atold(await self.get_response(request), delivery)
+            return await _atold(await self._awhole(request, delivery), delivery)
         except BaseException:
             await delivery.aanswered(None)
+            raise
+
+    async def _awhole(self, request: Gated, delivery: Delivery) -> Any:
+        """The answer. A client that goes away stops no view here: a thread could not be stopped, and would go on while
+        the message counts as never seen."""
+        running = asyncio.ensure_future(self.get_response(request))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await delivery.aanswered((await running).status_code)
             raise
 
     def _check_view(self, request: Gated, view: Callable[..., Any], _args: Any, _kwargs: Any) -> HttpResponse | None:
@@ -146,7 +157,7 @@ def _told(response: HttpResponseBase, delivery: Delivery) -> HttpResponseBase:
     """The answer to a request of which duplicates are to be acknowledged; of a stream it is told at its end."""
     if isinstance(response, StreamingHttpResponse):
         status = response.status_code
-        response.streaming_content = Told(cast("Iterator[bytes]", response.streaming_content), delivery, lambda: status)
+        response.streaming_content = Told(iter(response), delivery, lambda: status)
     else:
         delivery.answered(response.status_code)
     return response
@@ -154,29 +165,40 @@ def _told(response: HttpResponseBase, delivery: Delivery) -> HttpResponseBase:
 
 async def _atold(response: HttpResponseBase, delivery: Delivery) -> HttpResponseBase:
     if isinstance(response, StreamingHttpResponse):
-        response.streaming_content = _stream(response.streaming_content, delivery, response.status_code)
+        response.streaming_content = _Told(response.streaming_content, delivery, response.status_code)
     else:
         await delivery.aanswered(response.status_code)
     return response
 
 
-async def _stream(
-    chunks: Iterator[bytes] | AsyncIterator[bytes], delivery: Delivery, status: int
-) -> AsyncIterator[bytes]:
-    over: int | None = None
-    try:
-        if isinstance(chunks, AsyncIterator):
-            async for chunk in chunks:
-                yield chunk
-        else:
-            for chunk in await sync_to_async(lambda: list(chunks))():  # as Django does itself
-                yield chunk
-        over = status
-    except GeneratorExit:  # the client went away, and the view has run all the same
-        over = status
-        raise
-    finally:
-        await delivery.aanswered(over)
+class _Told:
+    """As `Told`, awaiting."""
+
+    def __init__(self, chunks: Iterator[bytes] | AsyncIterator[bytes], delivery: Delivery, status: int) -> None:
+        self._chunks = chunks
+        self._delivery = delivery
+        self._status = status
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        over: int | None = None
+        try:
+            chunks = self._chunks
+            if isinstance(chunks, AsyncIterator):
+                async for chunk in chunks:
+                    yield chunk
+            else:
+                for chunk in await sync_to_async(lambda: list(chunks))():  # as Django does itself
+                    yield chunk
+            over = self._status
+        except (GeneratorExit, asyncio.CancelledError):  # the client went away, and the view has run all the same
+            over = self._status
+            raise
+        finally:
+            await self._delivery.aanswered(over)
+
+    def close(self) -> None:
+        """Django closes what nobody reads to its end, or at all; the generator would end whenever it is collected."""
+        self._delivery.answered(self._status)
 
 
 def _leads_to(chosen: Chosen, view: Callable[..., Any], request: HttpRequest) -> bool:

@@ -94,7 +94,7 @@ class Passed:
         if demand is not None:
             if not demand.takes(self.demand):
                 return None
-            demand.check_key(self.verified)
+            demand.check_key(self.verified.key_id)
         return self.verified
 
 
@@ -104,7 +104,7 @@ class Verdict:
 
     `code`: `verified`, or that of the refusal. `key_id`: whose key it was; of a refusal what it claims, unproven.
     `route`: the route's pattern, where it was resolved. `scheme`: the one that proved it. `refused`: False also where
-    `report_only` let the request through.
+    `report_only` let the request through. An acknowledged duplicate is refused as `nonce-replayed`: no view runs.
     """
 
     code: str
@@ -234,13 +234,15 @@ def _prove(
             yield from verifier.steps(request, read_body, demand.uncovered, delivery, proven, awaits=awaits)
         except SignatureMissing:
             continue
-        except Replayed:
+        except Replayed as error:
+            if error.status == HTTPStatus.OK:
+                demand.check_key(error.key_id)
             raise  # proven, and known: another verifier's store has not seen it
         except Rejected as error:
             refusal = error
         else:
             try:
-                demand.check_key(proven[0])
+                demand.check_key(proven[0].key_id)
             except Rejected as error:
                 if delivery is not None:
                     yield from delivery.tell(error.status, awaits=awaits)

@@ -10,7 +10,6 @@ from functools import partial
 from types import MethodType
 from typing import Any, TypeVar
 
-from sealgate._native import Verified
 from sealgate.exceptions import ConfigurationError, KeyNotAllowed
 from sealgate.verifier import Verifier
 
@@ -54,11 +53,11 @@ class Require:
         """Whether a proof under `other` is as good as one under this; the key is for `check_key`."""
         return self is other or (set(other.verifiers) <= set(self.verifiers) and other.uncovered <= self.uncovered)
 
-    def check_key(self, verified: Verified) -> None:
+    def check_key(self, key_id: str | None) -> None:
         """Raises `KeyNotAllowed`."""
-        if self.keys is not None and verified.key_id not in self.keys:
+        if self.keys is not None and key_id not in self.keys:
             error = KeyNotAllowed("a valid signature, by a key that this route does not admit")
-            error.key_id = verified.key_id
+            error.key_id = key_id
             raise error
 
     def narrowed(self, other: Require) -> Require:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
 from sealgate.exceptions import ConfigurationError, Replayed, Unavailable
 from sealgate.replay.store import AcknowledgingStore, ReplayStore
-from sealgate.steps import Steps, arun, ask, run
+from sealgate.steps import Steps, arun, ask, run, waits
 
 __all__ = ["Delivery", "remember"]
 
 #: Seconds after which a duplicate may come again, of a message that is still in progress.
 _LATER = 5
+#: What goes on by itself; an event loop does not hold its tasks.
+_going_on = set[asyncio.Future[Any]]()
 _log = logging.getLogger("sealgate")
 
 
@@ -46,14 +49,18 @@ class Delivery:
             _log.error("replay: %s", error)
 
     async def aanswered(self, status: int | None) -> None:
-        """As `answered`, and awaits."""
-        await arun(self.tell(status, awaits=True))
+        """As `answered`, and awaits; it goes on where whoever awaits it is cancelled."""
+        if self._begun is not None:
+            await asyncio.shield(_kept(arun(self.tell(status, awaits=True))))
 
     def begin(
         self, store: AcknowledgingStore, key: bytes, expires: int, key_id: str | None, *, awaits: bool
     ) -> Steps[None]:
         """Raises `Replayed`, with the status 200 where the first delivery went well, and `Unavailable`."""
-        yield from ask("replay store", _begun, _way(store, "begin", key_id, awaits=awaits), key, expires)
+        way = _way(store, "begin", key_id, awaits=awaits)
+        if awaits:
+            way = _undone(way, _way(store, "release", key_id, awaits=True))
+        yield from ask("replay store", _begun, way, key, expires)
         self._begun = store, key, expires, key_id
 
     def tell(self, status: int | None, *, awaits: bool) -> Steps[None]:
@@ -90,6 +97,37 @@ def _begun(answer: list[Any]) -> None:
         raise Replayed("the message was answered with success before", status=HTTPStatus.OK)
     if seen != "new":
         raise Replayed("the message was accepted before")
+
+
+def _undone(begin: Callable[[bytes, int], Any], release: Callable[[bytes, int], Any]) -> Callable[[bytes, int], Any]:
+    """`begin`; where whoever awaits it is cancelled, as by a client that goes away, nothing stays begun."""
+
+    async def awaited(asking: asyncio.Future[Any], key: bytes, expires: int) -> Any:
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            _kept(undo(asking, key, expires))
+            raise
+
+    async def undo(asking: asyncio.Future[Any], key: bytes, expires: int) -> None:
+        try:
+            if await asking == "new" and waits(released := release(key, expires)):
+                await released
+        except Exception as error:  # noqa: BLE001  as in `tell`
+            _log.error("replay: %s: duplicates of a message stay unavailable while it lives", type(error).__name__)
+
+    def way(key: bytes, expires: int) -> Any:
+        answer = begin(key, expires)
+        return awaited(_kept(answer), key, expires) if waits(answer) else answer
+
+    return way
+
+
+def _kept(steps: Awaitable[Any]) -> asyncio.Future[Any]:
+    future = asyncio.ensure_future(steps)
+    _going_on.add(future)
+    future.add_done_callback(_going_on.discard)
+    return future
 
 
 def _way(store: Any, step: str, key_id: str | None, *, awaits: bool) -> Callable[[bytes, int], Any]:

@@ -32,7 +32,7 @@ _FAR = 2**43
 _LOOK = 1.0
 _log = logging.getLogger("sealgate")
 #: What a key's value says.
-_KNOWN: dict[bytes, Seen] = {b"begun": "begun", b"done": "done", b"spent": "spent"}
+_KNOWN: dict[str, Seen] = {"begun": "begun", "done": "done"}
 #: Yields a pipeline, and is sent what was answered.
 _Steps = Generator[Any, list[Any], Seen]
 
@@ -142,8 +142,7 @@ class RedisStore:
         if added:
             self._sighting.stored(expires)
             return "new"
-        # Where there is none, it was released between two steps: it may come again.
-        return _KNOWN.get(known[0], "begun") if known else "spent"
+        return _seen(known[0]) if known else "spent"
 
     def _named(self, key: bytes) -> bytes:
         check_key(key)
@@ -210,6 +209,13 @@ def _split(answers: list[Any], needed: int) -> tuple[list[Any], list[Any]]:
         if isinstance(answer, Exception):
             raise answer
     return answers[:needed], answers[needed:]
+
+
+def _seen(value: bytes | str | None) -> Seen:
+    """`value`: of a key that was there; None where it was released between two steps, so that it may come again."""
+    if value is None:
+        return "begun"
+    return _KNOWN.get(value if isinstance(value, str) else value.decode("latin-1"), "spent")
 
 
 def _outcome(*, done: bool) -> Seen:

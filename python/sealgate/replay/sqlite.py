@@ -20,8 +20,8 @@ from sealgate.replay.store import SLICE, Seen, check_key, ended
 
 __all__ = ["SQLiteStore"]
 
-#: Seconds that one `add` waits for other threads and processes, and that the first opening may take.
-_PATIENCE, _OPENING = 0.25, 5.0
+#: Seconds that one `add` waits for other threads and processes; that the end of a delivery does, and the first opening.
+_PATIENCE, _ENDING, _OPENING = 0.25, 2.0, 5.0
 #: Rows that one `add` deletes at most, of those that have ended.
 _STEP = 32
 _CAPACITY = 10_000_000
@@ -114,7 +114,7 @@ class SQLiteStore:
     def finish(self, key: bytes, _expires: int, done: bool, /) -> None:
         check_key(key)
         state = "done" if done else "spent"
-        self._write(lambda ask: ask("UPDATE seen SET state = ? WHERE key = ?", (state, key)))
+        self._end(lambda ask: ask("UPDATE seen SET state = ? WHERE key = ?", (state, key)))
 
     async def afinish(self, key: bytes, expires: int, done: bool, /) -> None:
         await asyncio.to_thread(self.finish, key, expires, done)
@@ -126,7 +126,7 @@ class SQLiteStore:
             gone = ask("DELETE FROM seen WHERE key = ?", (key,)).rowcount
             ask("UPDATE state SET size = size - ?", (gone,))
 
-        self._write(steps)
+        self._end(steps)
 
     async def arelease(self, key: bytes, expires: int, /) -> None:
         await asyncio.to_thread(self.release, key, expires)
@@ -176,6 +176,19 @@ class SQLiteStore:
             return known
 
         return self._write(steps)
+
+    def _end(self, steps: Callable[[_Ask], object]) -> None:
+        """As `_write`, and with more patience: nobody comes back to say it again."""
+        end = time.monotonic() + _ENDING
+        while True:
+            try:
+                self._write(steps)
+            except (Unavailable, sqlite3.OperationalError):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(random.uniform(0.005, 0.03))  # noqa: S311  as in `_open`
+            else:
+                return
 
     def _write(self, steps: Callable[[_Ask], _T]) -> _T:
         """Takes the steps as one transaction of one writer."""
