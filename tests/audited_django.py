@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from django.contrib.admin import site
 from django.core.checks.registry import registry
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
@@ -96,6 +97,8 @@ _TEMPLATES = {
     "OPTIONS": {"context_processors": _PROCESSORS},
 }
 _CONTRIB = ["admin", "auth", "contenttypes", "sessions", "messages", "staticfiles", "sites", "flatpages", "redirects"]
+#: What the modules `admin` of the last three have registered, which are imported once.
+_REGISTERED: dict[Any, Any] = {}
 
 
 @contextmanager
@@ -112,7 +115,11 @@ def contrib() -> Iterator[None]:
     try:
         with override_settings(INSTALLED_APPS=apps, TEMPLATES=[_TEMPLATES], SITE_ID=1, STATIC_URL="/static/"):
             call_command("migrate", verbosity=0)
+            site._registry.update(_REGISTERED)
             yield
+            # The site is one for all tests, and its index asks for every application of a model.
+            of_ours = [model for model in site._registry if model._meta.app_label in _CONTRIB[-3:]]
+            _REGISTERED.update((model, site._registry.pop(model)) for model in of_ours)
     finally:
         registry.registered_checks, registry.deployment_checks = checks  # or they are asked for apps that are gone
         connections["default"].connection.close()  # which Django does not do for a database in memory
