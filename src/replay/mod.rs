@@ -32,7 +32,7 @@ pub enum Seen {
 
 /// Replay keys by the time they may be forgotten, as keyed fingerprints in one table.
 ///
-/// A collision refuses a fresh message (in a full set once in 7 x 10^11 messages) and never accepts an old one. The
+/// A collision refuses a fresh message (in a full set once in 2 x 10^11 messages) and never accepts an old one. The
 /// fingerprint is keyed, so nobody can choose keys that collide. No call walks all keys, however many there are.
 ///
 /// Times are Unix seconds. A clock that was set back finds the floor where it was: what has been forgotten is refused,

@@ -7,7 +7,7 @@
 use super::Seen;
 
 /// Keys of a segment in a full set: just below the step at which it would grow, so that full is dense.
-const SEGMENT: usize = 6000;
+const SEGMENT: usize = 20_500;
 /// A fingerprint of 64 bits gives no use to more than this; with a billion keys a segment has 15,000.
 const SEGMENTS: usize = 1 << 16;
 const LINE: usize = 8;
