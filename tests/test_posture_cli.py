@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
+import sealgate
 from confined import NOBODY
 from sealgate.posture import CHECKS
 
-_PACKAGE = str(Path(__file__).parents[1] / "python")
+_PACKAGE = str(Path(sealgate.__file__).parents[1])
 #: In no message, whatever it is about; as text, and as the octets that stand for it elsewhere.
 SENTINEL = "sentinel-0f9d8c7b6a5e4d3c2b1a-key"
 SECRETS = (SENTINEL, SENTINEL.encode().hex(), SENTINEL[:16])

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
+import sealgate
 from confined import NOBODY
 from sealgate.posture import posture
 from sealgate.posture.process import CAPABILITIES, named
 
 _CONFINED = str(Path(__file__).with_name("confined.py"))
-_PACKAGE = str(Path(__file__).parents[1] / "python")
+_PACKAGE = str(Path(sealgate.__file__).parents[1])
 _LIBC = ctypes.CDLL(None, use_errno=True)
 #: <linux/prctl.h>.
 _GET_SECCOMP, _GET_NO_NEW_PRIVS = 21, 39
