@@ -31,7 +31,7 @@ from wsgi_client import Answer, environ_of
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
     Desk.does, Desk.ran, Desk.meanwhile = "200", 0, None
-    with override_settings():
+    with override_settings(SEALGATE={}, ROOT_URLCONF="django_project", MIDDLEWARE=[]):  # so that all hear of its end
         yield
 
 

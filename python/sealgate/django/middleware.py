@@ -200,6 +200,10 @@ class _Told:
         """Django closes what nobody reads to its end, or at all; the generator would end whenever it is collected."""
         self._delivery.answered(self._status)
 
+    def __del__(self) -> None:
+        if self._delivery.is_underway:  # Django 6.1 does not close an answer that could not even begin
+            self.close()
+
 
 def _leads_to(chosen: Chosen, view: Callable[..., Any], request: HttpRequest) -> bool:
     """Whether the request still needs what it was seen to need: a language may have been chosen since, say."""

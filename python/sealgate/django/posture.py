@@ -47,7 +47,10 @@ def application() -> Application:
         "Django",
         tuple(_verifiers(found)),
         debug=bool(settings.DEBUG),
-        settings={name: getattr(settings, name) for name in dir(settings) if name.isupper()},
+        # Of those that are set: a default is neither a key nor a switch, and Django warns who reads a deprecated one.
+        settings={
+            name: getattr(settings, name) for name in dir(settings) if name.isupper() and settings.is_overridden(name)
+        },
         docs=tuple(f"/{one.route}" for one in found if _module_of(one).startswith(_DOCUMENTING)),
         proxies=tuple(
             f"{name}: {what} is taken from a field" for name, what in _BELIEVED.items() if getattr(settings, name)
