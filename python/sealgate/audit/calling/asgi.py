@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextvars import copy_context
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -45,7 +46,9 @@ class Asgi:
 
     def call(self, request: Request, *, websocket: bool = False) -> Answer:
         scope = _scope(request, self._origin, websocket=websocket)
-        return self._runner.run(self._ask({**scope, "state": self._state.copy()}, request.body or b""))
+        asking = self._ask({**scope, "state": self._state.copy()}, request.body or b"")
+        # A context for each request, as servers have it: in the runner's own, what frameworks keep there would pile up.
+        return self._runner.run(asking, context=copy_context())
 
     async def _start(self) -> None:
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
