@@ -42,8 +42,8 @@ def judged(message: Message, wire: Wire) -> Proof:
 
 #: What they raise for an URL that they cannot send.
 REFUSED_BY_CLIENTS: tuple[type[Exception], ...] = (
-    *(HTTPX[name].library.InvalidURL for name in HTTPX),
-    *(HTTPX[name].library.UnsupportedProtocol for name in HTTPX),
+    *(HTTPX[name].module.InvalidURL for name in HTTPX),
+    *(HTTPX[name].module.UnsupportedProtocol for name in HTTPX),
     requests.RequestException,
 )
 

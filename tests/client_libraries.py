@@ -39,8 +39,8 @@ class Httpx:
 
     prefix = ""
 
-    def __init__(self, library: Any, face: Any) -> None:
-        self.library = library
+    def __init__(self, module: Any, face: Any) -> None:
+        self.module = module
         self.face = face
 
     def send(
@@ -56,14 +56,14 @@ class Httpx:
         if bound is not None:
             transport = getattr(self.face, f"{self.prefix}Transport")
             # Certificates take longer to load than all the rest.
-            inner = getattr(self.library, f"{self.prefix}HTTPTransport")(verify=False)
+            inner = getattr(self.module, f"{self.prefix}HTTPTransport")(verify=False)
             settings["transport"] = transport(bound[0], origin=bound[1], transport=inner)
         if auth is not None:
             settings["auth"] = self.face.Auth(auth, params=params)
         return self.statuses(calls, {"trust_env": False, "verify": False, "follow_redirects": follow, **settings})
 
     def statuses(self, calls: Sequence[Call], settings: dict[str, Any]) -> list[int]:
-        with self.library.Client(**settings) as client:
+        with self.module.Client(**settings) as client:
             return [client.request(each.method, each.url, **each.more).status_code for each in calls]
 
 
@@ -72,7 +72,7 @@ class AsyncHttpx(Httpx):
 
     def statuses(self, calls: Sequence[Call], settings: dict[str, Any]) -> list[int]:
         async def asked() -> list[int]:
-            async with self.library.AsyncClient(**settings) as client:
+            async with self.module.AsyncClient(**settings) as client:
                 answers = [await client.request(each.method, each.url, **_awaited(each.more)) for each in calls]
             return [answer.status_code for answer in answers]
 

@@ -163,9 +163,9 @@ def test_without_an_adapter_retries_send_one_signature_again(here: Wire) -> None
 
 @pytest.mark.parametrize("name", HTTPX)
 def test_a_transport_around_ours_may_repeat(name: str, here: Wire) -> None:
-    library, face = HTTPX[name].library, HTTPX[name].face
+    module, face = HTTPX[name].module, HTTPX[name].face
 
-    class Repeats(library.BaseTransport):  # type: ignore[misc, name-defined]
+    class Repeats(module.BaseTransport):  # type: ignore[misc, name-defined]
         def __init__(self, inner: Any) -> None:
             self.inner = inner
 
@@ -178,17 +178,17 @@ def test_a_transport_around_ours_may_repeat(name: str, here: Wire) -> None:
             self.inner.close()
 
     here.answers = [Answer(503), Answer(503)]
-    with library.Client(transport=Repeats(face.Transport(signer(), origin=here.origin)), trust_env=False) as client:
+    with module.Client(transport=Repeats(face.Transport(signer(), origin=here.origin)), trust_env=False) as client:
         assert 200 == client.post(here.origin, content=b"{}").status_code
     assert 3 == len({judged(message, here).nonce for message in here.requests})
 
 
 @pytest.mark.parametrize("name", HTTPX)
 def test_the_transport_inside_opens_and_closes_with_the_client(name: str) -> None:
-    library, face = HTTPX[name].library, HTTPX[name].face
+    module, face = HTTPX[name].module, HTTPX[name].face
     told: list[str] = []
 
-    class Inner(library.BaseTransport):  # type: ignore[misc, name-defined]
+    class Inner(module.BaseTransport):  # type: ignore[misc, name-defined]
         def __enter__(self) -> Any:
             told.append("entered")
             return self
@@ -199,18 +199,18 @@ def test_the_transport_inside_opens_and_closes_with_the_client(name: str) -> Non
         def close(self) -> None:
             told.append("closed")
 
-    with library.Client(transport=face.Transport(signer(), origin="https://a.example", transport=Inner())):
+    with module.Client(transport=face.Transport(signer(), origin="https://a.example", transport=Inner())):
         pass
-    library.Client(transport=face.Transport(signer(), origin="https://a.example", transport=Inner())).close()
+    module.Client(transport=face.Transport(signer(), origin="https://a.example", transport=Inner())).close()
     assert ["entered", "left", "closed"] == told
 
 
 @pytest.mark.parametrize("name", HTTPX)
 def test_the_async_transport_inside_opens_and_closes_with_the_client(name: str) -> None:
-    library, face = HTTPX[name].library, HTTPX[name].face
+    module, face = HTTPX[name].module, HTTPX[name].face
     told: list[str] = []
 
-    class Inner(library.AsyncBaseTransport):  # type: ignore[misc, name-defined]
+    class Inner(module.AsyncBaseTransport):  # type: ignore[misc, name-defined]
         async def __aenter__(self) -> Any:
             told.append("entered")
             return self
@@ -222,12 +222,12 @@ def test_the_async_transport_inside_opens_and_closes_with_the_client(name: str) 
             told.append("closed")
 
     async def run() -> None:
-        async with library.AsyncClient(
+        async with module.AsyncClient(
             transport=face.AsyncTransport(signer(), origin="https://a.example", transport=Inner())
         ):
             pass
         transport = face.AsyncTransport(signer(), origin="https://a.example", transport=Inner())
-        await library.AsyncClient(transport=transport).aclose()
+        await module.AsyncClient(transport=transport).aclose()
 
     asyncio.run(run())
     assert ["entered", "left", "closed"] == told

@@ -110,9 +110,9 @@ def test_auth_that_is_not_followed_is_answered_as_it_came(client: Any, here: Wir
 
 @pytest.mark.parametrize("name", HTTPX)
 def test_the_next_request_of_httpx_is_unsigned(name: str, here: Wire) -> None:
-    library, face = HTTPX[name].library, HTTPX[name].face
+    module, face = HTTPX[name].module, HTTPX[name].face
     here.answers = [redirect(307, "/moved")]
-    with library.Client(trust_env=False, verify=False) as client:
+    with module.Client(trust_env=False, verify=False) as client:
         response = client.post(here.origin + "/", content=b"{}", auth=face.Auth(signer()))
         assert set() == set(response.next_request.headers) & SIGNED
         assert SIGNED <= set(response.request.headers)
@@ -131,8 +131,8 @@ def test_the_next_request_of_requests_is_unsigned(here: Wire) -> None:
 
 @each_httpx
 def test_a_request_that_is_sent_again_is_signed_anew(client: Any, here: Wire) -> None:
-    library, face = client.library, client.face
-    with library.Client(trust_env=False, verify=False) as session:
+    module, face = client.module, client.face
+    with module.Client(trust_env=False, verify=False) as session:
         request = session.build_request("POST", here.origin + "/", content=b"{}")
         for _ in range(2):
             session.send(request, auth=face.Auth(signer()))
@@ -141,9 +141,9 @@ def test_a_request_that_is_sent_again_is_signed_anew(client: Any, here: Wire) ->
 
 @each_httpx
 def test_what_was_signed_twice_is_dropped_whole(client: Any, here: Wire) -> None:
-    library, face = client.library, client.face
+    module, face = client.module, client.face
     here.answers = [Answer(), redirect(307, "/moved")]
-    with library.Client(trust_env=False, verify=False, follow_redirects=True) as session:
+    with module.Client(trust_env=False, verify=False, follow_redirects=True) as session:
         request = session.build_request("POST", here.origin + "/", content=b"{}")
         for _ in range(2):
             session.send(request, auth=face.Auth(signer()))
@@ -162,7 +162,7 @@ def test_what_hooks_of_httpx_write_later_is_sent(client: Any, here: Wire) -> Non
         del request.headers["X-Gone"]
 
     here.answers = [redirect(307, "/moved")]
-    with client.library.Client(trust_env=False, verify=False, follow_redirects=True) as session:
+    with client.module.Client(trust_env=False, verify=False, follow_redirects=True) as session:
         session.event_hooks = {"request": [lambda request: hook(request) if not here.requests else None]}
         fields = {"X-Own": "mine", "X-Gone": "yes"}
         session.get(here.origin + "/", headers=fields, auth=client.face.Auth(signer()))
@@ -172,7 +172,7 @@ def test_what_hooks_of_httpx_write_later_is_sent(client: Any, here: Wire) -> Non
 
 @each_httpx
 def test_a_signature_can_be_taken_off_by_hand(client: Any) -> None:
-    request = client.library.Request("GET", "https://api.shop.example/")
+    request = client.module.Request("GET", "https://api.shop.example/")
     next(client.face.Auth(signer()).auth_flow(request))
     del request.headers["Signature"]
     assert ["host", "signature-input"] == list(request.headers)
@@ -182,11 +182,11 @@ def test_a_signature_can_be_taken_off_by_hand(client: Any) -> None:
 @pytest.mark.parametrize("name", HTTPX)
 def test_a_release_that_would_send_the_signature_again_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """How `Headers` copies another is its own affair, so it is asked."""
-    face, library = HTTPX[name].face, HTTPX[name].library
+    face, module = HTTPX[name].face, HTTPX[name].module
 
-    class CopiesAll(library.Headers):  # type: ignore[misc, name-defined]
+    class CopiesAll(module.Headers):  # type: ignore[misc, name-defined]
         def __init__(self, given: Any = None) -> None:
-            super().__init__(given.raw if isinstance(given, library.Headers) else given)
+            super().__init__(given.raw if isinstance(given, module.Headers) else given)
 
     monkeypatch.setattr(face._Fields, "plain", CopiesAll)
     with pytest.raises(ConfigurationError, match="this release of the client"):

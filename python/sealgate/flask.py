@@ -88,6 +88,8 @@ class Gate:
         self.policy = policy
         self._app = app
         self._mount = mount
+        #: Whether there was a request of which duplicates are acknowledged: others have nothing to be told of.
+        self._acknowledges = False
 
     def check(self) -> Response | None:
         """The hook: None where the request is proven or exempt, else the answer."""
@@ -121,19 +123,20 @@ class Gate:
         else:
             self.policy.accepted(verified, request.method, request.path, route)
         if delivery.is_underway:
+            self._acknowledges = True
             vars(_context())[_DELIVERY] = _Underway(delivery)
         return None
 
     def answered(self, response: Response) -> Response:
         """Keeps the status: what comes after the hooks, such as the session, may fail, and another answer takes it."""
-        underway: _Underway | None = vars(_context()).get(_DELIVERY)
+        underway: _Underway | None = vars(_context()).get(_DELIVERY) if self._acknowledges else None
         if underway is not None:
             underway.answer(response)
         return response
 
     def ended(self, error: BaseException | None) -> None:
         """Tells the delivery how it was answered; of a stream, once that ends."""
-        underway: _Underway | None = vars(_context()).pop(_DELIVERY, None)
+        underway: _Underway | None = vars(_context()).pop(_DELIVERY, None) if self._acknowledges else None
         if underway is not None:
             underway.end(error)
 
