@@ -17,7 +17,7 @@ from sealgate.audit.html import as_html
 from sealgate.audit.judgement import judge
 from sealgate.audit.map import segments, tree
 from sealgate.audit.overview import overview
-from sealgate.audit.words import visible
+from sealgate.printable import printable
 
 LEAKY = report(
     entry("/", "GET"),
@@ -123,7 +123,10 @@ def test_every_name_can_be_read_in_full_and_nothing_of_it_is_hidden(name: str) -
     written = as_html(judge(hostile(name)))
     written.encode()
     assert all(char.isprintable() or char == "\n" for char in written)
-    assert not visible(name).strip() or visible(name) in [*Page(written).inside("code"), *Page(written).inside("dd")]
+    assert not printable(name).strip() or printable(name) in [
+        *Page(written).inside("code"),
+        *Page(written).inside("dd"),
+    ]
 
 
 # what it shows

@@ -285,13 +285,13 @@ def test_a_request_through_a_proxy_is_signed_as_the_origin_reads_it(name: str, h
                 session.auth = sealgate.requests.Auth(signer())
             session.get(origin + target, proxies={"http": wire.origin})
     else:
-        library, face = HTTPX[name].library, HTTPX[name].face
+        module, face = HTTPX[name].module, HTTPX[name].face
         if how == "bound":
-            inner = library.HTTPTransport(proxy=wire.origin)
+            inner = module.HTTPTransport(proxy=wire.origin)
             settings = {"transport": face.Transport(signer(), origin=origin, transport=inner)}
         else:
             settings = {"auth": face.Auth(signer()), "proxy": wire.origin}
-        with library.Client(trust_env=False, **settings) as client:
+        with module.Client(trust_env=False, **settings) as client:
             client.get(origin + target)
     assert origin + target == wire.only.target
     asked = Message(wire.only.method, target, wire.only.headers)

@@ -21,7 +21,7 @@ RUST = ROOT / "src"
 #: Bottom up. A module imports from lower rows only; the parts of one package may import each other.
 PYTHON_LAYERS = [
     {"exceptions"},
-    {"_native", "answer"},
+    {"_native", "answer", "printable"},
     {"steps"},
     {"schemes", "keys", "replay"},
     {"signer", "verifier", "envelope"},

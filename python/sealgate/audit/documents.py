@@ -12,6 +12,7 @@ from sealgate.audit import words
 from sealgate.audit.entry import Entry
 from sealgate.audit.judgement import Judgement
 from sealgate.audit.report import VERDICTS
+from sealgate.printable import printable
 from sealgate.sarif import Finding, Level, sarif
 
 __all__ = ["RULES", "as_json", "as_markdown", "as_sarif", "findings"]
@@ -90,11 +91,11 @@ def findings(judgement: Judgement) -> Iterator[Finding]:
     for mismatch in judgement.report.mismatches:
         unkept = mismatch in judgement.unenforced
         rule = "sealgate/not-enforced" if mismatch.code == "not-enforced" else "sealgate/mismatch"
-        said = words.visible(f"{mismatch.method} {mismatch.path}: {mismatch.what}")
+        said = printable(f"{mismatch.method} {mismatch.path}: {mismatch.what}")
         identity = f"{mismatch.code} {mismatch.method} {mismatch.path}"
         yield Finding(rule, "error" if unkept else "note", said, identity=identity, properties=asdict(mismatch))
     for attack in judgement.refuted:
-        said = words.visible(words.went(attack))
+        said = printable(words.went(attack))
         identity = f"{attack.method} {attack.path} {attack.name}"
         yield Finding("sealgate/probe", "error", said, identity=identity, properties=asdict(attack))
 
@@ -103,7 +104,7 @@ def _finding(rule: str, level: Level, entry: Entry, why: Iterable[str], accepted
     return Finding(
         rule,
         level,
-        words.visible(f"{words.methods(entry)} {entry.path}: {'; '.join(why)}"),
+        printable(f"{words.methods(entry)} {entry.path}: {'; '.join(why)}"),
         None if entry.source is None else entry.source.file,
         None if entry.source is None else entry.source.line,
         identity=f"{' '.join(entry.methods)} {entry.path} {entry.view}",
@@ -176,12 +177,12 @@ def _sections(judgement: Judgement) -> Iterator[tuple[str, list[str]]]:
 
 def _plain(said: str) -> str:
     """Text that is no markup: "any ASCII punctuation character may be backslash-escaped" (CommonMark, 2.4)."""
-    return re.sub(r"([\\`*_{}\[\]<>#~|&!$@])", r"\\\1", words.visible(said))
+    return re.sub(r"([\\`*_{}\[\]<>#~|&!$@])", r"\\\1", printable(said))
 
 
 def _code(said: str) -> str:
     """A code span, with a fence that is not in it (CommonMark, 6.1); a bar would end the cell (GFM, 4.10)."""
-    said = words.visible(said) or " "
+    said = printable(said) or " "
     fence = "`" * (1 + max((len(run) for run in re.findall(r"`+", said)), default=0))
     gap = " " if said[0] in "` " or said[-1] in "` " else ""
     return f"{fence}{gap}{said}{gap}{fence}".replace("|", "\\|")

@@ -15,6 +15,7 @@ from sealgate.audit.judgement import Judgement
 from sealgate.audit.map import Node, tree
 from sealgate.audit.overview import overview
 from sealgate.audit.report import VERDICTS
+from sealgate.printable import printable
 
 __all__ = ["as_html"]
 
@@ -211,4 +212,4 @@ def _name(said: str) -> str:
 
 
 def _shown(said: str) -> str:
-    return escape(words.visible(said))
+    return escape(printable(said))

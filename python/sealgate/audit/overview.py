@@ -9,7 +9,7 @@ from html import escape
 from sealgate.audit.entry import Verdict
 from sealgate.audit.map import Node
 from sealgate.audit.report import VERDICTS
-from sealgate.audit.words import visible
+from sealgate.printable import printable
 
 __all__ = ["overview"]
 
@@ -98,5 +98,5 @@ def _depth(node: Node, most: int) -> int:
 
 
 def _text(name: str, letters: int) -> str:
-    shown = visible(name)
+    shown = printable(name)
     return escape(shown if len(shown) <= letters else shown[: letters - 1] + "…")

@@ -10,6 +10,7 @@ from sealgate.audit import words
 from sealgate.audit.entry import Entry, Verdict
 from sealgate.audit.judgement import Judgement
 from sealgate.audit.report import VERDICTS
+from sealgate.printable import printable
 
 __all__ = ["summary", "text"]
 
@@ -37,7 +38,7 @@ def text(judgement: Judgement, width: int | None = None, *, colour: bool = False
     for entry, methods, path in rows:
         label = _SHOWN[entry.verdict]
         start = _row((label, methods, path), columns)
-        why = ("known from the baseline; " if is_known(entry) else "") + words.visible(words.brief(entry))
+        why = ("known from the baseline; " if is_known(entry) else "") + printable(words.brief(entry))
         first, *rest = _beside(entry, start, why, sum(columns) + 3 * len(_GAP), width)
         lines.append(_coloured(label, _COLOURS[entry.verdict], colour=colour) + first[len(label) :])
         lines.extend(rest)
@@ -98,7 +99,7 @@ def _further(judgement: Judgement) -> Iterator[str]:
 
 
 def _name(shown: str) -> str:
-    return _cut(words.visible(shown), _NAME)
+    return _cut(printable(shown), _NAME)
 
 
 def _wrapped(said: str, room: int) -> list[str]:

@@ -15,7 +15,6 @@ __all__ = [
     "methods",
     "place",
     "proof",
-    "visible",
     "went",
     "why",
 ]
@@ -84,13 +83,6 @@ def went(attack: Attack) -> str:
     answered = "no answer" if attack.status is None else f"answered {attack.status}"
     ran = {True: ", the view ran", False: ", the view did not run", None: ""}[attack.ran]
     return f"{attack.method} {attack.path}, {attack.name}: {answered}{ran}{attack.detail and f': {attack.detail}'}"
-
-
-def visible(text: str) -> str:
-    """Without control characters and what else reorders or hides text: a name must not write to the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def encodable(text: str) -> str:

@@ -8,8 +8,8 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, TypeVar
@@ -20,9 +20,11 @@ from sealgate import Key, KeyRing, Scheme, Signer, Verifier, __version__, canoni
 from sealgate.cli.audit import audit
 from sealgate.cli.keys import keys
 from sealgate.cli.message import Message
+from sealgate.cli.mistakes import mistakes
 from sealgate.cli.posture import posture
-from sealgate.exceptions import CanonicalizationError, ConfigurationError, Rejected, SealgateError
+from sealgate.exceptions import CanonicalizationError, ConfigurationError, Rejected
 from sealgate.keys import from_environment
+from sealgate.printable import printable
 
 __all__ = ["cli", "main"]
 
@@ -43,11 +45,11 @@ class _OneLine(click.Group):
     """Mistakes in usage or configuration end in one line on standard error and exit 2; a traceback is a bug."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        with _mistakes():
+        with mistakes():
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _mistakes():
+        with mistakes():
             return super().invoke(ctx)
 
 
@@ -295,28 +297,4 @@ def _described(scheme: Scheme) -> dict[str, Any]:
 def _lines(facts: dict[str, Any]) -> str:
     """One fact a line; what there is none of is left out."""
     shown = {name: " ".join(value) if isinstance(value, list | tuple) else value for name, value in facts.items()}
-    return "\n".join(f"{name:<12}{_visible(str(value))}" for name, value in shown.items() if value not in {None, ""})
-
-
-def _visible(text: str) -> str:
-    """Without control characters: a message must not write to the terminal."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-
-
-class _Mistake(click.ClickException):
-    exit_code = 2
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"sealgate: {_visible(self.message)}", file=file, err=file is None)
-
-
-@contextmanager
-def _mistakes() -> Iterator[None]:
-    try:
-        yield
-    except click.ClickException as error:
-        raise _Mistake(error.format_message()) from error
-    except SealgateError as error:
-        raise _Mistake(str(error)) from error
-    except KeyboardInterrupt:
-        sys.exit(130)
+    return "\n".join(f"{name:<12}{printable(str(value))}" for name, value in shown.items() if value not in {None, ""})

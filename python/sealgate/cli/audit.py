@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from sealgate.audit import words
 from sealgate.audit.applications import load
 from sealgate.audit.command import FORMATS, OWN, Order, run
-from sealgate.exceptions import SealgateError
+from sealgate.cli.mistakes import mistakes
 
 __all__ = ["audit", "flask_group"]
 
@@ -83,21 +81,6 @@ def flask_audit(**settings: Any) -> None:
 
 
 def _run(target: str, load: Callable[[], Any], settings: dict[str, Any]) -> None:
-    with _one_line():
+    with mistakes():
         closed = run(target, load, Order(**settings), sys.stdout, sys.stderr)
     sys.exit(0 if closed else 1)
-
-
-class _Failure(click.ClickException):
-    exit_code = 2
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"sealgate: {words.visible(self.message)}", file=file, err=file is None)
-
-
-@contextmanager
-def _one_line() -> Iterator[None]:
-    try:
-        yield
-    except SealgateError as error:
-        raise _Failure(str(error)) from error

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, TypeVar
 
+from sealgate.printable import printable
+
 __all__ = ["Check", "Fact", "Finding", "Severity", "State", "Unreadable", "bad", "check", "judged", "ok", "unknown"]
 
 Severity = Literal["high", "medium", "low", "info"]
@@ -58,7 +60,7 @@ class Check(Generic[_S]):
             fact = self.look(subject)
         except Unreadable as error:
             fact = unknown(str(error))
-        shown = [_visible(sentence) for sentence in fact.evidence[:_MOST]]
+        shown = [printable(sentence) for sentence in fact.evidence[:_MOST]]
         if len(fact.evidence) > _MOST:
             shown.append(f"and {len(fact.evidence) - _MOST} more")
         return Finding(self.id, self.severity, self.title, fact.state, tuple(shown), self.fix, self.source)
@@ -93,8 +95,3 @@ def judged(wrong: Iterable[str], otherwise: str, unclear: Iterable[str] = ()) ->
     if found:
         return bad(*found, *open_questions)
     return unknown(*open_questions) if open_questions else ok(otherwise)
-
-
-def _visible(text: str) -> str:
-    """Without control characters: names of variables, files and mounts must not write to the terminal."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

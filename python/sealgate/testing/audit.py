@@ -11,6 +11,7 @@ from typing import Any
 
 from sealgate.audit import audit, words
 from sealgate.audit.entry import Entry
+from sealgate.printable import printable
 
 __all__ = ["assert_all_routes_verified"]
 
@@ -49,4 +50,4 @@ def _passes(entry: Entry, allow_exempt: bool | Collection[str], *, allow_unknown
 def _told(entry: Entry) -> str:
     where = words.place(entry.source)
     why = "; ".join(words.why(entry))
-    return words.visible(f"{entry.verdict} {words.methods(entry)} {entry.path}: {why}{where and f' ({where})'}")
+    return printable(f"{entry.verdict} {words.methods(entry)} {entry.path}: {why}{where and f' ({where})'}")
