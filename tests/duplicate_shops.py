@@ -18,12 +18,17 @@ from starlette.responses import StreamingResponse
 
 import django_project
 from exchange import Exchange, over_asgi, over_wsgi
+from judged import RFC9421
 from sealgate import Verifier, asgi, wsgi
 from sealgate.fastapi import Sealgate as FastAPISealgate
 from sealgate.flask import Sealgate as FlaskSealgate
 from sealgate.replay import Seen
 
-__all__ = ["SHOPS", "Ledger", "Shop", "urlpatterns"]
+__all__ = ["SHOPS", "Desk", "Ledger", "Shop", "acknowledging", "urlpatterns"]
+
+
+def acknowledging(store: Any, **settings: Any) -> Verifier:
+    return RFC9421.verifier(replay=store, duplicates="acknowledge", **settings)
 
 
 class Ledger:

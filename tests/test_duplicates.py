@@ -17,14 +17,13 @@ from starlette.websockets import WebSocket
 
 from asgi_client import CONNECT, SOCKET, Server, scope_of, socket_of
 from contract import LOOK, ORDER, signed
-from duplicate_shops import SHOPS, Desk, Ledger, Shop
+from duplicate_shops import SHOPS, Desk, Ledger, Shop, acknowledging
 from exchange import over_asgi, over_wsgi
-from judged import KEY, KEY_ID, NOW, OTHER_KEY, RFC9421, SLACK, as_request
+from judged import KEY, NOW, OTHER_KEY, RFC9421, SLACK
 from reference import Message
-from sealgate import ConfigurationError, Unavailable, Verifier, asgi, schemes, wsgi
-from sealgate.exceptions import Replayed
+from sealgate import asgi, wsgi
 from sealgate.fastapi import Sealgate, VerifiedBy, require
-from sealgate.replay import Delivery, MemoryStore
+from sealgate.replay import MemoryStore
 from wsgi_client import Answer, environ_of
 
 
@@ -54,10 +53,6 @@ def bodies_left_open(shop: Shop) -> Iterator[None]:
         yield
         if shop.name.startswith("django asgi"):
             gc.collect()
-
-
-def acknowledging(store: Any, **settings: Any) -> Verifier:
-    return RFC9421.verifier(replay=store, duplicates="acknowledge", **settings)
 
 
 def twice(shop: Shop, application: Any, message: Message) -> list[int]:
@@ -387,67 +382,6 @@ def test_report_only_lets_duplicates_through_as_all_else(ledger: Ledger, caplog:
     with caplog.at_level(logging.WARNING, "sealgate"):
         bodies = [over_wsgi(application, message).body for _ in range(2)]
     assert ([b"ok", b"ok"], 1) == (bodies, len(caplog.messages))
-
-
-class TestByHand:
-    def test_delivery_is_told_by_whoever_answers(self, ledger: Ledger) -> None:
-        verifier, request = acknowledging(ledger), as_request(signed())
-        delivery = Delivery()
-        assert (False, KEY_ID) == (delivery.is_underway, verifier.verify(request, delivery=delivery).key_id)
-        with pytest.raises(Unavailable) as waiting:
-            verifier.verify(request, delivery=Delivery())
-        assert (True, 5, KEY_ID) == (delivery.is_underway, waiting.value.retry_after, waiting.value.key_id)
-        delivery.answered(200)
-        with pytest.raises(Replayed) as again:
-            verifier.verify(request, delivery=Delivery())
-        assert (False, 200) == (delivery.is_underway, again.value.status)
-
-    def test_delivery_is_told_once(self, ledger: Ledger) -> None:
-        delivery = Delivery()
-        acknowledging(ledger).verify(as_request(signed()), delivery=delivery)
-        for status in (204, 500, None):
-            delivery.answered(status)
-        assert ["begin", "done"] == ledger.asked
-
-    def test_without_a_delivery_duplicates_are_rejected(self, ledger: Ledger) -> None:
-        verifier, request = acknowledging(ledger), as_request(signed())
-        verifier.verify(request)
-        for delivery in (None, Delivery()):
-            with pytest.raises(Replayed) as refusal:
-                verifier.verify(request, delivery=delivery)
-            assert 401 == refusal.value.status
-
-    def test_awaiting_is_the_same(self, ledger: Ledger) -> None:
-        verifier, request = acknowledging(ledger), as_request(signed())
-
-        async def both() -> int:
-            delivery = Delivery()
-            await verifier.averify(request, delivery=delivery)
-            await delivery.aanswered(201)
-            with pytest.raises(Replayed) as again:
-                await verifier.averify(request, delivery=Delivery())
-            return again.value.status
-
-        assert 200 == asyncio.run(both())
-
-
-@pytest.mark.parametrize(
-    ("settings", "what"),
-    [
-        ({"duplicates": "ignore"}, "reject or acknowledge"),
-        ({"duplicates": None}, "reject or acknowledge"),
-        ({"duplicates": "acknowledge", "replay": "off"}, "nothing is remembered"),
-        ({"duplicates": "acknowledge", "replay": type("Plain", (), {"add": lambda *_: True})()}, "begin, finish"),
-    ],
-)
-def test_setting_that_cannot_be_kept_is_a_mistake(settings: dict[str, Any], what: str) -> None:
-    with pytest.raises(ConfigurationError, match=what):
-        RFC9421.verifier(**settings)
-
-
-def test_scheme_that_signs_no_time_has_nothing_to_acknowledge_by() -> None:
-    with pytest.raises(ConfigurationError, match="nothing is remembered"):
-        Verifier(schemes.GITHUB, keys=b"k" * 32, duplicates="acknowledge")
 
 
 def test_unsigned_request_is_told_nothing_new(shop: Shop, ledger: Ledger) -> None:

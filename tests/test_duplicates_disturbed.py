@@ -24,9 +24,9 @@ from starlette.responses import StreamingResponse
 
 from asgi_client import Server, scope_of
 from contract import signed
-from duplicate_shops import Ledger
+from duplicate_shops import Ledger, acknowledging
 from exchange import over_asgi, over_wsgi
-from judged import HOST, KEY, KEY_ID, NOW, RFC9421, as_request
+from judged import HOST, KEY, KEY_ID, NOW, as_request
 from reference import Message
 from sealgate import Scheme, Verifier, asgi
 from sealgate.fastapi import Sealgate as FastAPISealgate
@@ -46,10 +46,6 @@ def ledger() -> Ledger:
 def _fresh() -> Iterator[None]:
     with override_settings(SEALGATE={}, ROOT_URLCONF="django_project", MIDDLEWARE=[]):  # so that all hear of its end
         yield
-
-
-def acknowledging(store: Any) -> Verifier:
-    return RFC9421.verifier(replay=store, duplicates="acknowledge")
 
 
 def flask_app(ledger: Ledger, view: Callable[[], Any], verifier: Verifier | None = None) -> flask.Flask:
