@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Result};
 use crate::key::{Key, Lifetime};
-use crate::mac::{Hash, Mac, Signature, invalid};
+use crate::mac::{Signature, invalid};
 
 /// Keys by key id. A ring without ids holds anonymous keys, which answer to any.
 pub struct KeyRing {
@@ -129,7 +129,7 @@ impl KeyRing {
         })
     }
 
-    /// Which candidate made one of the signatures `given` over the base that `write` writes.
+    /// Which candidate made one of the signatures `given`. `sign` calls back with each signature that a key may make.
     ///
     /// With a key id the candidates are its keys, padded with the decoy to the ring's widest entry, so that neither an
     /// unknown id nor the number of a party's keys shows in the work. Without one, every key of the ring. All
@@ -137,11 +137,10 @@ impl KeyRing {
     /// milliseconds) is tried like the others and never found.
     pub fn authenticate(
         &self,
-        hash: Hash,
         key_id: Option<&str>,
         now: Option<i64>,
         given: &[Signature],
-        mut write: impl FnMut(&mut Mac),
+        mut sign: impl FnMut(&Key, &mut dyn FnMut(&Signature)),
     ) -> Result<Signer> {
         self.check_clock(now)?;
         let anonymous = self.by_id.is_empty().then_some(0).filter(|_| !self.entries.is_empty());
@@ -158,13 +157,12 @@ impl KeyRing {
 
         let mut found = 0u64;
         for (nth, key) in (0..).zip(real().chain(padding)) {
-            let mut mac = key.mac(hash);
-            write(&mut mac);
-            let ours = mac.finish();
             let mut hit = Choice::from(0);
-            for theirs in given {
-                hit |= ours.ct_eq(theirs);
-            }
+            sign(key, &mut |ours| {
+                for theirs in given {
+                    hit |= ours.ct_eq(theirs);
+                }
+            });
             let counts = now.is_none_or(|now| key.lifetime().holds(now));
             // The decoy is a key too: what it signs must never pass.
             hit &= Choice::from(u8::from(nth < count) & u8::from(counts));

@@ -11,7 +11,6 @@ use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
 use crate::grammar::Grammar;
 use crate::json::{Document, Pointer, string_of};
-use crate::mac::Mac;
 use crate::message_signature::{Covered, SignatureInput};
 use crate::request::{CONTENT_TYPE, FieldName, Fields, Params, Request, check_length, check_method, own_origin};
 use crate::ring::{KeyRing, Signer};
@@ -221,8 +220,11 @@ impl Scheme {
     pub fn authenticate(&self, claim: &Claim, ring: &KeyRing, body: Content<'_>) -> Result<Signer> {
         claim.base.check(body)?;
         let key_id = claim.claims.key_id.as_deref();
-        let write = |mac: &mut Mac| claim.base.write(body, mac);
-        ring.authenticate(self.hash, key_id, Some(claim.now), &claim.claims.signatures, write)
+        ring.authenticate(key_id, Some(claim.now), &claim.claims.signatures, |key, made| {
+            let mut mac = key.mac(self.hash);
+            claim.base.write(body, &mut mac);
+            made(&mac.finish());
+        })
     }
 
     /// The replay key of a proven claim, and the Unix second from which it may be forgotten; `key_id`: the ring's.

