@@ -11,10 +11,38 @@ from sealgate._native import Members, Scheme
 from sealgate.exceptions import ConfigurationError
 
 __all__ = [
+    "ASANA",
+    "BITBUCKET",
+    "CALENDLY",
+    "CLOUDFLARE_STREAM",
+    "DROPBOX",
+    "GITEA",
     "GITHUB",
+    "INTERCOM",
+    "LAUNCHDARKLY",
+    "LEMON_SQUEEZY",
+    "LINE",
+    "META",
+    "MUX",
+    "NOTION",
+    "PADDLE",
+    "PAGERDUTY",
+    "PAYSTACK",
+    "RAZORPAY",
     "RFC9421",
+    "SENTRY",
+    "SHOPIFY",
     "SLACK",
+    "SQUARE",
+    "STREAM_CHAT",
     "STRIPE",
+    "TRELLO",
+    "TYPEFORM",
+    "VERCEL",
+    "WOOCOMMERCE",
+    "XERO",
+    "ZOOM",
+    "X",
     "body",
     "by_name",
     "canonical_json",
@@ -110,14 +138,78 @@ def _named(name: str, form: str) -> str:
     return name if form == "jcs" else f"{name}-{form}"
 
 
-def _provider(name: str, *, base: str, fields: Mapping[str, str | Members], max_age: int | None = None) -> Scheme:
+def _provider(
+    name: str, *, base: str, fields: Mapping[str, str | Members], hash: str = "sha256", max_age: int | None = None
+) -> Scheme:
     """A scheme that another party fixed: what it lacks is a fact, not a choice, so it is not asked to be accepted."""
-    return Scheme(name, base=base, fields=fields, max_age=max_age, accept_weaknesses=None)
+    return Scheme(name, base=base, fields=fields, hash=hash, max_age=max_age, accept_weaknesses=None)
+
+
+def _raw_body(name: str, header: str, form: str, *, hash: str = "sha256") -> Scheme:
+    """The body as received, in one field of `form`."""
+    return _provider(name, base="{body}", fields={header: form}, hash=hash)
 
 
 RFC9421 = Scheme.message_signature("rfc9421")
 
-GITHUB = _provider("github", base="{body}", fields={"X-Hub-Signature-256": "sha256={signature:hex}"})
+ASANA = _raw_body("asana", "X-Hook-Signature", "{signature:hex}")
+
+BITBUCKET = _raw_body("bitbucket", "X-Hub-Signature", "sha256={signature:hex}")
+
+CALENDLY = _provider(
+    "calendly",
+    base="{created}.{body}",
+    fields={"Calendly-Webhook-Signature": Members(",", "t={created}", "v1={signature:hex}")},
+    max_age=180,
+)
+
+CLOUDFLARE_STREAM = _provider(
+    "cloudflare-stream",
+    base="{created}.{body}",
+    fields={"Webhook-Signature": Members(",", "time={created}", "sig1={signature:hex}")},
+)
+
+DROPBOX = _raw_body("dropbox", "X-Dropbox-Signature", "{signature:hex}")
+
+GITEA = _raw_body("gitea", "X-Gitea-Signature", "{signature:hex}")
+
+GITHUB = _raw_body("github", "X-Hub-Signature-256", "sha256={signature:hex}")
+
+INTERCOM = _raw_body("intercom", "X-Hub-Signature", "sha1={signature:hex}", hash="sha1")
+
+LAUNCHDARKLY = _raw_body("launchdarkly", "X-LD-Signature", "{signature:hex}")
+
+LEMON_SQUEEZY = _raw_body("lemon-squeezy", "X-Signature", "{signature:hex}")
+
+LINE = _raw_body("line", "X-Line-Signature", "{signature:base64}")
+
+META = _raw_body("meta", "X-Hub-Signature-256", "sha256={signature:hex}")
+
+MUX = _provider(
+    "mux",
+    base="{created}.{body}",
+    fields={"Mux-Signature": Members(",", "t={created}", "v1={signature:hex}")},
+    max_age=300,
+)
+
+NOTION = _raw_body("notion", "X-Notion-Signature", "sha256={signature:hex}")
+
+PADDLE = _provider(
+    "paddle",
+    base="{created}:{body}",
+    fields={"Paddle-Signature": Members(";", "ts={created}", "h1={signature:hex}")},
+    max_age=5,
+)
+
+PAGERDUTY = _provider("pagerduty", base="{body}", fields={"X-PagerDuty-Signature": Members(",", "v1={signature:hex}")})
+
+PAYSTACK = _raw_body("paystack", "X-Paystack-Signature", "{signature:hex}", hash="sha512")
+
+RAZORPAY = _raw_body("razorpay", "X-Razorpay-Signature", "{signature:hex}")
+
+SENTRY = _raw_body("sentry", "Sentry-Hook-Signature", "{signature:hex}")
+
+SHOPIFY = _raw_body("shopify", "X-Shopify-Hmac-Sha256", "{signature:base64}")
 
 SLACK = _provider(
     "slack",
@@ -126,10 +218,33 @@ SLACK = _provider(
     max_age=300,
 )
 
+SQUARE = _provider("square", base="{@target-uri}{body}", fields={"X-Square-HmacSha256-Signature": "{signature:base64}"})
+
+STREAM_CHAT = _raw_body("stream-chat", "X-Signature", "{signature:hex}")
+
 STRIPE = _provider(
     "stripe",
     base="{created}.{body}",
     fields={"Stripe-Signature": Members(",", "t={created}", "v1={signature:hex}")},
+    max_age=300,
+)
+
+TRELLO = _provider("trello", base="{body}{@target-uri}", fields={"X-Trello-Webhook": "{signature:base64}"}, hash="sha1")
+
+TYPEFORM = _raw_body("typeform", "Typeform-Signature", "sha256={signature:base64}")
+
+VERCEL = _raw_body("vercel", "X-Vercel-Signature", "{signature:hex}", hash="sha1")
+
+WOOCOMMERCE = _raw_body("woocommerce", "X-WC-Webhook-Signature", "{signature:base64}")
+
+X = _raw_body("x", "X-Twitter-Webhooks-Signature", "sha256={signature:base64}")
+
+XERO = _raw_body("xero", "X-Xero-Signature", "{signature:base64}")
+
+ZOOM = _provider(
+    "zoom",
+    base="v0:{created}:{body}",
+    fields={"X-Zm-Request-Timestamp": "{created}", "X-Zm-Signature": "v0={signature:hex}"},
     max_age=300,
 )
 
