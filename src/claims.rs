@@ -1,7 +1,9 @@
 //! What a message says of itself, unproven: key id, times, nonce, signatures.
 
+use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
 use crate::mac::{Hash, Signature};
+use crate::times::{Time, TimeForm};
 
 /// Signatures that one message may carry.
 const MOST_SIGNATURES: usize = 16;
@@ -19,6 +21,8 @@ pub enum ClaimName {
     MessageId,
     /// Which key.
     KeyId,
+    /// The digest of the body.
+    Digest,
 }
 
 impl ClaimName {
@@ -29,44 +33,14 @@ impl ClaimName {
     }
 }
 
-pub(crate) const CLAIMS: [(&str, ClaimName); 5] = [
+pub(crate) const CLAIMS: [(&str, ClaimName); 6] = [
     ("created", ClaimName::Created),
     ("expires", ClaimName::Expires),
     ("nonce", ClaimName::Nonce),
     ("message_id", ClaimName::MessageId),
     ("key_id", ClaimName::KeyId),
+    ("digest", ClaimName::Digest),
 ];
-
-/// A point in time, and the text it was received in: the base holds that text, never a number written anew.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Time {
-    /// As received.
-    pub text: String,
-    /// Unix milliseconds.
-    pub milliseconds: i64,
-}
-
-impl Time {
-    /// Seconds are `[0-9]{1,12}`, milliseconds `[0-9]{1,15}`: one spelling less to be liberal about.
-    pub fn parse(text: &[u8], in_milliseconds: bool) -> Result<Self> {
-        let most = if in_milliseconds { 15 } else { 12 };
-        let digits = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()));
-        match digits.and_then(|digits| digits.parse::<i64>().ok()) {
-            Some(number) if text.len() <= most => Ok(Self {
-                text: digits.unwrap_or_default().to_owned(),
-                milliseconds: if in_milliseconds { number } else { number * 1000 },
-            }),
-            _ => Err(Error::malformed("a time is not a plain decimal number")),
-        }
-    }
-
-    /// A time to sign with.
-    #[must_use]
-    pub fn write(seconds: i64, in_milliseconds: bool) -> Self {
-        let number = if in_milliseconds { seconds * 1000 } else { seconds };
-        Self { text: number.to_string(), milliseconds: seconds * 1000 }
-    }
-}
 
 /// What a message says of itself, unproven.
 #[derive(Clone, Default)]
@@ -81,6 +55,8 @@ pub struct Claims {
     pub nonce: Option<String>,
     /// Stable over honest retries.
     pub message_id: Option<String>,
+    /// The digest of the body, and the text it was received in.
+    pub digest: Option<(String, ContentDigest)>,
     /// Decoded and of the right size; the others can match nothing.
     pub signatures: Vec<Signature>,
     /// How many were given.
@@ -97,11 +73,12 @@ impl Claims {
             ClaimName::Nonce => self.nonce.as_deref(),
             ClaimName::MessageId => self.message_id.as_deref(),
             ClaimName::KeyId => self.key_id.as_deref(),
+            ClaimName::Digest => self.digest.as_ref().map(|(text, _)| text.as_str()),
         }
     }
 
-    /// Takes a claim as received; one that stands in two places must be the same in both.
-    pub fn take(&mut self, name: ClaimName, text: &[u8], in_milliseconds: bool) -> Result<()> {
+    /// Takes a claim as received; one that stands in two places must be the same in both. `form`: of a time.
+    pub fn take(&mut self, name: ClaimName, text: &[u8], form: TimeForm) -> Result<()> {
         if let Some(earlier) = self.text(name) {
             if earlier.as_bytes() == text {
                 return Ok(());
@@ -109,12 +86,24 @@ impl Claims {
             return Err(Error::malformed("a claim occurs twice, with two values"));
         }
         match name {
-            ClaimName::Created => self.created = Some(Time::parse(text, in_milliseconds)?),
-            ClaimName::Expires => self.expires = Some(Time::parse(text, in_milliseconds)?),
+            ClaimName::Created => self.created = Some(form.parse(text)?),
+            ClaimName::Expires => self.expires = Some(form.parse(text)?),
             ClaimName::Nonce => self.nonce = Some(plain(text, 16, "nonce")?),
             ClaimName::MessageId => self.message_id = Some(plain(text, 1, "message id")?),
             ClaimName::KeyId => self.key_id = Some(plain(text, 1, "key id")?),
+            ClaimName::Digest => unreachable!("a digest is read by its transforms"),
         }
+        Ok(())
+    }
+
+    /// Takes the digest of the body; None: the text is none.
+    pub fn take_digest(&mut self, text: &[u8], digest: Option<ContentDigest>) -> Result<()> {
+        let malformed = || Error::malformed("not a digest of this form and size");
+        let text = std::str::from_utf8(text).map_err(|_| malformed())?;
+        if self.digest.as_ref().is_some_and(|(earlier, _)| earlier != text) {
+            return Err(Error::malformed("a claim occurs twice, with two values"));
+        }
+        self.digest = Some((text.to_owned(), digest.ok_or_else(malformed)?));
         Ok(())
     }
 

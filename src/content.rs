@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256, Sha512};
 
 use crate::error::{Code, Error, Result};
+use crate::form::FormBody;
 use crate::json::{Canonical, Document, Form, Options, Selected};
 use crate::mac::Sink;
 use crate::request::{CONTENT_ENCODING, CONTENT_TYPE, Fields};
@@ -16,6 +17,8 @@ pub enum ReadBody {
     Canonical(Canonical),
     /// Some of its members.
     Members(Selected),
+    /// Its pairs.
+    Form(FormBody),
 }
 
 /// What is signed of a body, and what the application is handed.
@@ -45,6 +48,7 @@ impl<'a> Content<'a> {
             None => Cow::Borrowed(self.received),
             Some(ReadBody::Canonical(canonical)) => canonical.octets(self.received),
             Some(ReadBody::Members(selected)) => Cow::Borrowed(selected.object()),
+            Some(ReadBody::Form(form)) => Cow::Borrowed(form.canonical()),
         }
     }
 
@@ -53,6 +57,15 @@ impl<'a> Content<'a> {
     pub fn member(&self, nth: usize) -> Option<Cow<'a, [u8]>> {
         match self.read {
             Some(ReadBody::Members(selected)) => selected.value(nth),
+            _ => None,
+        }
+    }
+
+    /// What is signed of a form, where one was read.
+    #[must_use]
+    pub fn form(&self) -> Option<&'a [u8]> {
+        match self.read {
+            Some(ReadBody::Form(form)) => Some(form.signed()),
             _ => None,
         }
     }
@@ -78,6 +91,7 @@ impl<'a> Content<'a> {
             None => sink.put(self.received),
             Some(ReadBody::Canonical(canonical)) => canonical.feed(self.received, sink),
             Some(ReadBody::Members(selected)) => sink.put(selected.object()),
+            Some(ReadBody::Form(form)) => sink.put(form.canonical()),
         }
     }
 }
@@ -107,6 +121,25 @@ pub fn check_json_fields(fields: &dyn Fields) -> Result<()> {
         Some(value) if is_json(&value) => Ok(()),
         _ => refused("the Content-Type is not that of JSON in UTF-8"),
     }
+}
+
+/// A body that is read as a form says that it is one, and nothing that makes it another to another reader. Its charset
+/// is UTF-8, whatever else it may say (WHATWG URL, 5).
+pub fn check_form_fields(fields: &dyn Fields) -> Result<()> {
+    let refused = |message: &'static str| Err(Error::new(Code::BodyMalformed, message));
+    if fields.get(&CONTENT_ENCODING)?.is_some() {
+        return refused("a Content-Encoding, where the body is read as a form");
+    }
+    match fields.get(&CONTENT_TYPE)? {
+        Some(value) if is_form(&value) => Ok(()),
+        _ => refused("the Content-Type is not that of a form in UTF-8"),
+    }
+}
+
+fn is_form(value: &[u8]) -> bool {
+    let text: String = String::from_utf8_lossy(value).to_ascii_lowercase();
+    let (media_type, parameter) = text.split_once(';').unwrap_or((&text, "charset=utf-8"));
+    media_type.trim_end() == "application/x-www-form-urlencoded" && parameter.trim() == "charset=utf-8"
 }
 
 /// RFC 9110, 8.3.1, with `application/json` or a structured suffix `+json` (RFC 6839, 3.1).

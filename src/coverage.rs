@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::claims::ClaimName;
 use crate::mac::Hash;
 use crate::message_signature::Covered;
-use crate::part::Source;
+use crate::part::{Hole, Source};
 use crate::request::Component;
 use crate::template::Template;
 
@@ -65,9 +65,10 @@ impl ReplayClass {
 }
 
 impl Coverage {
-    /// Of a signature base made of parts.
+    /// Of a signature base made of parts. `carriers`: what carries the claims; those of them in the query and
+    /// in the body are signed with all of it.
     #[must_use]
-    pub fn of_template(base: &Template, hash: Hash) -> Self {
+    pub fn of_template(base: &Template, hash: Hash, carriers: &[&Hole], query: &[&Hole], members: &[&Hole]) -> Self {
         let mut coverage = Self { names: Vec::new(), aspects: BTreeSet::new(), flaws: BTreeSet::new() };
         for hole in base.holes() {
             match &hole.source {
@@ -76,16 +77,24 @@ impl Coverage {
                 Source::Field { name, optional: true } => coverage.add(name.lower(), &[]),
                 Source::Field { name, optional: false } => coverage.add_field(name.lower()),
                 Source::Param(name) => coverage.add(&format!("param:{name}"), &[Aspect::Param]),
-                Source::Body => coverage.add("body", &[Aspect::Body]),
+                Source::Body | Source::Form => coverage.add("body", &[Aspect::Body]),
                 // The application is handed these members of the body and no other.
                 Source::Member(pointer) => coverage.add(&format!("json:{}", pointer.text()), &[Aspect::Body]),
-                Source::Claim(ClaimName::Created) => coverage.aspects.extend([Aspect::Created]),
-                Source::Claim(ClaimName::Nonce) => coverage.aspects.extend([Aspect::Nonce]),
-                Source::Claim(_) | Source::Signature => {}
+                Source::Claim(name) => coverage.add_claim(*name),
+                Source::Signature => {}
+            }
+        }
+        let signs_query = base.holes().any(Hole::names_query);
+        let signs_body = base.holes().any(|hole| hole.source == Source::Body);
+        for (holes, are_signed) in [(query, signs_query), (members, signs_body)] {
+            for hole in holes.iter().filter(|_| are_signed) {
+                if let Source::Claim(name) = hole.source {
+                    coverage.add_claim(name);
+                }
             }
         }
         let flaws = [
-            (base.has_adjacent_parts(), "adjacent-parts"),
+            (base.has_adjacent_parts(carriers), "adjacent-parts"),
             (base.is_lossy(), "lossy-transform"),
             (hash == Hash::Sha1, "sha1"),
         ];
@@ -106,6 +115,15 @@ impl Coverage {
         }
         coverage.add("content-digest", &[Aspect::Digest]);
         coverage
+    }
+
+    /// Of a signature that may be of either.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.names.retain(|name| other.names.contains(name));
+        self.aspects = &self.aspects & &other.aspects;
+        self.flaws.extend(other.flaws);
+        self
     }
 
     /// Whether this is covered.
@@ -149,6 +167,19 @@ impl Coverage {
             (true, true) => ReplayClass::Nonce,
             (true, false) => ReplayClass::Base,
             (false, _) => ReplayClass::None,
+        }
+    }
+
+    fn add_claim(&mut self, name: ClaimName) {
+        match name {
+            ClaimName::Created => {
+                self.aspects.insert(Aspect::Created);
+            }
+            ClaimName::Nonce => {
+                self.aspects.insert(Aspect::Nonce);
+            }
+            ClaimName::Digest => self.add("body", &[Aspect::Digest]),
+            ClaimName::Expires | ClaimName::MessageId | ClaimName::KeyId => {}
         }
     }
 

@@ -12,7 +12,7 @@ use crate::structured::NoParameters;
 pub const FIELD: &str = "Content-Digest";
 
 /// RFC 9530, 2: the digests that a message states, of the algorithms that are fit for hostile input (5).
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ContentDigest {
     sha256: Option<Vec<u8>>,
     sha512: Option<Vec<u8>>,
@@ -35,6 +35,16 @@ impl ContentDigest {
             }
         }
         Ok(digest)
+    }
+
+    /// The digest with SHA-256 or SHA-512, by its size; None where it has another.
+    #[must_use]
+    pub fn of_octets(octets: &[u8]) -> Option<Self> {
+        match octets.len() {
+            32 => Some(Self { sha256: Some(octets.to_vec()), sha512: None }),
+            64 => Some(Self { sha256: None, sha512: Some(octets.to_vec()) }),
+            _ => None,
+        }
     }
 
     /// Every digest stated must be the body's: one right and one wrong is a downgrade (RFC 9530, 6.6).

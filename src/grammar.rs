@@ -3,6 +3,7 @@
 use crate::claims::Claims;
 use crate::error::{Code, Error, Result};
 use crate::mac::{Hash, Signature};
+use crate::part::Hole;
 use crate::template::Template;
 
 /// The form of a field that carries claims.
@@ -21,6 +22,11 @@ impl Grammar {
             Self::Whole(template) => std::slice::from_ref(template),
             Self::Members(_, templates) => templates,
         }
+    }
+
+    /// Their parts that vary.
+    pub fn holes(&self) -> impl Iterator<Item = &Hole> {
+        self.templates().iter().flat_map(Template::holes)
     }
 
     /// Reads the claims from the field's value.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use base64ct::{Base64Unpadded, Encoding as _};
 use hmac::{Hmac, KeyInit, Mac as _};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
@@ -64,6 +65,65 @@ impl Lifetime {
     pub fn is_bounded(self) -> bool {
         self != Self::default()
     }
+}
+
+/// How a party writes its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyForm {
+    /// The octets of the text.
+    Text,
+    /// Hexadecimal.
+    Hex,
+    /// Base64 (RFC 4648, 4).
+    Base64,
+    /// Base64 behind `whsec_`, 24 to 64 octets (Standard Webhooks).
+    Whsec,
+}
+
+impl KeyForm {
+    /// `text`, `hex`, `base64` or `whsec`.
+    pub fn parse(name: &str) -> Result<Self> {
+        [Self::Text, Self::Hex, Self::Base64, Self::Whsec]
+            .into_iter()
+            .find(|form| form.name() == name)
+            .ok_or_else(|| Error::configuration("key: expected text, hex, base64 or whsec"))
+    }
+
+    /// As `parse` reads it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Hex => "hex",
+            Self::Base64 => "base64",
+            Self::Whsec => "whsec",
+        }
+    }
+
+    /// The octets that a key's text stands for.
+    pub fn decode(self, text: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>> {
+        let wrong = |expected| Error::configuration(format!("key: expected {expected}"));
+        match self {
+            Self::Text => Ok(text),
+            Self::Hex => {
+                let octets = base16ct::mixed::decode_vec(text.trim_ascii()).map(Zeroizing::new);
+                octets.map_err(|_| wrong("hexadecimal text"))
+            }
+            Self::Base64 => base64(text.trim_ascii()).ok_or_else(|| wrong("base64")),
+            Self::Whsec => {
+                let text = text.trim_ascii();
+                let octets = base64(text.strip_prefix(b"whsec_").unwrap_or(text));
+                let sized = octets.filter(|octets| (24..=64).contains(&octets.len()));
+                sized.ok_or_else(|| wrong("whsec_ and the base64 of 24 to 64 bytes"))
+            }
+        }
+    }
+}
+
+/// Padded or not: a key is the operator's text, and not a message's.
+fn base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let text = std::str::from_utf8(text).ok()?;
+    Base64Unpadded::decode_vec(text.trim_end_matches('=')).ok().map(Zeroizing::new)
 }
 
 /// A key and its prepared HMAC states. Wiped on drop; it has no `Debug` that shows it and no `==`.

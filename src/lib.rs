@@ -10,6 +10,7 @@ pub mod content;
 pub mod coverage;
 pub mod digest;
 pub mod error;
+pub mod form;
 pub mod grammar;
 pub mod json;
 pub mod jwk;
@@ -26,6 +27,8 @@ pub mod signature_base;
 pub mod structured;
 pub mod target;
 pub mod template;
+pub mod templates;
+pub mod times;
 pub mod transform;
 pub mod verify;
 

@@ -10,6 +10,7 @@ use crate::mac::{Hash, Signature};
 use crate::request::{Component, FieldName, Request};
 use crate::signature_base::SignatureBase;
 use crate::structured::NoParameters;
+use crate::times::TimeForm;
 
 /// The field with the covered components and the signature parameters (4.1).
 pub const INPUT: &str = "Signature-Input";
@@ -216,14 +217,14 @@ impl SignatureInput {
             ("created" | "expires", BareItemFromInput::Integer(seconds)) => {
                 let claim = if name == "created" { ClaimName::Created } else { ClaimName::Expires };
                 let text = seconds.to_string();
-                self.claims.take(claim, text.as_bytes(), false)?;
+                self.claims.take(claim, text.as_bytes(), TimeForm::Seconds)?;
                 self.params.extend([";", name, "=", &text]);
             }
             ("keyid" | "nonce" | "alg" | "tag", BareItemFromInput::String(text)) => {
                 let text = text.as_str();
                 match name {
-                    "keyid" => self.claims.take(ClaimName::KeyId, text.as_bytes(), false)?,
-                    "nonce" => self.claims.take(ClaimName::Nonce, text.as_bytes(), false)?,
+                    "keyid" => self.claims.take(ClaimName::KeyId, text.as_bytes(), TimeForm::Seconds)?,
+                    "nonce" => self.claims.take(ClaimName::Nonce, text.as_bytes(), TimeForm::Seconds)?,
                     "alg" => self.algorithm = Some(text.to_owned()),
                     _ => self.tag = Some(text.to_owned()),
                 }

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 
 use crate::claims::{CLAIMS, ClaimName, Claims};
+use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
 use crate::json::{Chosen, Form, Pointer};
 use crate::mac::Hash;
-use crate::request::{Component, FieldName, Request};
+use crate::request::{Component, FieldName, Request, target_uri};
+use crate::target::Origin;
+use crate::times::TimeForm;
 use crate::transform::{Transform, transformed};
 
 /// What stands between braces.
@@ -38,6 +41,8 @@ pub enum Source {
     Member(Pointer),
     /// The body as received.
     Body,
+    /// The pairs of a body that is a form.
+    Form,
     /// The signature itself, in a field.
     Signature,
 }
@@ -55,6 +60,7 @@ impl Hole {
         } else {
             match word {
                 "body" => Source::Body,
+                "form" => Source::Form,
                 "signature" => Source::Signature,
                 "header" => {
                     let name = words.next().unwrap_or_default();
@@ -88,7 +94,10 @@ impl Hole {
         match self.source {
             Source::Signature => matches!(self.transforms[..], [only] if only.is_encoding()),
             Source::Claim(ClaimName::Created | ClaimName::Expires) => {
-                self.transforms.is_empty() || self.transforms == [Transform::Milliseconds]
+                matches!(self.transforms[..], [] | [Transform::Time(_)])
+            }
+            Source::Claim(ClaimName::Digest) => {
+                matches!(self.transforms[..], [hash, encoding] if hash.digest_size().is_some() && encoding.is_encoding())
             }
             Source::Claim(_) => self.transforms.is_empty(),
             _ => false,
@@ -98,7 +107,11 @@ impl Hole {
     /// Whether it can be signed.
     pub(crate) fn fits_a_base(&self) -> bool {
         let fits = |(nth, transform): (usize, &Transform)| match transform {
-            Transform::Milliseconds => false,
+            Transform::Time(_) => false,
+            Transform::WithPort | Transform::WithoutPort => {
+                self.source == Source::Component(Component::TargetUri) && nth == 0
+            }
+            Transform::Delimiters => self.source == Source::Component(Component::TargetUri),
             Transform::Sorted => self.source == Source::Component(Component::Query) && nth == 0,
             Transform::Canonical => self.source == Source::Component(Component::Path) && nth == 0,
             Transform::Json(_) => matches!(self.source, Source::Body | Source::Member(_)) && nth == 0,
@@ -109,12 +122,27 @@ impl Hole {
     }
 
     pub(crate) fn is_fixed(&self) -> bool {
-        self.transforms.iter().any(|transform| transform.is_fixed())
+        self.transforms.iter().any(|transform| transform.digest_size().is_some())
+    }
+
+    /// How it writes a time.
+    pub(crate) fn time_form(&self) -> TimeForm {
+        let form = |transform: &Transform| if let Transform::Time(form) = transform { Some(*form) } else { None };
+        self.transforms.iter().find_map(form).unwrap_or(TimeForm::Seconds)
     }
 
     /// Whether two values can give the same.
     pub(crate) fn is_lossy(&self) -> bool {
-        matches!(self.source, Source::Member(_)) || self.transforms.iter().any(|transform| transform.is_lossy())
+        matches!(self.source, Source::Member(_) | Source::Form)
+            || self.transforms.iter().any(|transform| transform.is_lossy())
+    }
+
+    pub(crate) fn names_query(&self) -> bool {
+        matches!(self.source, Source::Component(component) if component.names_query())
+    }
+
+    pub(crate) fn reads_body(&self) -> bool {
+        matches!(self.source, Source::Body | Source::Member(_))
     }
 
     /// The member of the body that it is, and the form in which it is signed, where that is not its characters alone.
@@ -130,10 +158,16 @@ impl Hole {
 
     /// Reads what it carries from a field.
     pub(crate) fn read(&self, text: &[u8], hash: Hash, claims: &mut Claims) -> Result<()> {
-        if let Source::Claim(name) = self.source {
-            return claims.take(name, text, self.transforms.contains(&Transform::Milliseconds));
-        }
         let mut octets = [0; 96];
+        match (&self.source, &self.transforms[..]) {
+            (Source::Claim(ClaimName::Digest), [hash, encoding]) => {
+                let decoded = encoding.decode(text, &mut octets);
+                let digest = decoded.filter(|octets| hash.digest_size() == Some(octets.len()));
+                return claims.take_digest(text, digest.and_then(ContentDigest::of_octets));
+            }
+            (Source::Claim(name), _) => return claims.take(*name, text, self.time_form()),
+            _ => {}
+        }
         let decoded = self.transforms.first().and_then(|encoding| encoding.decode(text, &mut octets));
         claims.take_signature(decoded, hash)
     }
@@ -145,6 +179,11 @@ impl Hole {
             Source::Component(Component::Path) if self.transforms.first() == Some(&Transform::Canonical) => {
                 Cow::Owned(request.target.canonical_path()?)
             }
+            Source::Component(Component::TargetUri) => match self.transforms.first() {
+                Some(Transform::WithPort) => target_uri(request, Origin::with_port)?,
+                Some(Transform::WithoutPort) => target_uri(request, Origin::without_port)?,
+                _ => target_uri(request, Origin::text)?,
+            },
             Source::Component(component) => component.value(request)?,
             Source::Field { name, optional } => match (request.fields.get(name)?, optional) {
                 // Absent writes nothing, so present and empty must not be taken.
@@ -153,7 +192,9 @@ impl Hole {
                 _ => return Err(Error::new(Code::NotCovered, format!("the covered field {} is absent", name.lower()))),
             },
             Source::Param(name) => Cow::Borrowed(request.param(name)?.as_bytes()),
-            Source::Body | Source::Member(_) | Source::Signature => unreachable!("none is rendered as a value"),
+            Source::Body | Source::Form | Source::Member(_) | Source::Signature => {
+                unreachable!("none is rendered as a value")
+            }
         };
         Ok(transformed(value, &self.transforms))
     }

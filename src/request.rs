@@ -6,6 +6,9 @@ use std::sync::LazyLock;
 use crate::error::{Code, Error, Result};
 use crate::target::{Origin, Target};
 
+/// Octets of a field of ours, or of a member.
+pub(crate) const LONGEST_FIELD: usize = 8 * 1024;
+
 pub(crate) static HOST: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("host"));
 pub(crate) static CONTENT_TYPE: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-type"));
 pub(crate) static CONTENT_ENCODING: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-encoding"));
@@ -143,6 +146,11 @@ pub struct Request<'a> {
 pub type Params = [(String, String)];
 
 impl<'a> Request<'a> {
+    /// The service's origin. A message may cover the authority of a service that never said what it is: that is nobody's.
+    fn own_origin(&self, component: &'static str) -> Result<&'a Origin> {
+        self.origin.ok_or_else(|| Error::new(Code::TargetAmbiguous, format!("{component} needs an origin")))
+    }
+
     /// What the route matched under a name.
     pub fn param(&self, name: &str) -> Result<&'a str> {
         let absent = || Error::new(Code::NotCovered, format!("the route has no covered parameter {name}"));
@@ -217,10 +225,7 @@ impl Component {
 
     /// The value; `@query` is without its `?`, which RFC 9421 (2.2.7) puts before it.
     pub fn value<'a>(self, request: &Request<'a>) -> Result<Cow<'a, [u8]>> {
-        let origin = || {
-            // A message may cover the authority of a service that never said what it is: that is nobody's.
-            request.origin.ok_or_else(|| Error::new(Code::TargetAmbiguous, format!("{} needs an origin", self.name())))
-        };
+        let origin = || request.own_origin(self.name());
         Ok(match self {
             Self::Method => Cow::Borrowed(request.method),
             Self::Path => Cow::Borrowed(request.target.path()?),
@@ -231,12 +236,16 @@ impl Component {
                 request.target.path()?;
                 Cow::Owned(request.target.text())
             }
-            Self::TargetUri => {
-                request.target.path()?;
-                Cow::Owned([origin()?.text().as_bytes(), &request.target.text()].concat())
-            }
+            Self::TargetUri => target_uri(request, Origin::text)?,
         })
     }
+}
+
+/// RFC 9421, 2.2.2, with the origin as `written`.
+pub(crate) fn target_uri(request: &Request<'_>, written: fn(&Origin) -> String) -> Result<Cow<'static, [u8]>> {
+    request.target.path()?;
+    let origin = request.own_origin("@target-uri")?;
+    Ok(Cow::Owned([written(origin).as_bytes(), &request.target.text()].concat()))
 }
 
 /// RFC 9110, 9.1.
@@ -280,6 +289,23 @@ pub(crate) fn own_origin<'a>(
         (None, _) => wrong("the host is not this service's origin"),
         (Some(_), Some(_)) => wrong("the request does not say which of the origins it is for"),
     }
+}
+
+/// The value of a field of ours that has to be there.
+pub(crate) fn required(fields: &dyn Fields, name: &FieldName) -> Result<Vec<u8>> {
+    match own_field(fields, name)? {
+        Some(value) if !value.is_empty() => Ok(value),
+        _ => Err(Error::new(Code::SignatureMissing, format!("no field {}", name.lower()))),
+    }
+}
+
+/// The value of a field of ours.
+pub(crate) fn own_field(fields: &dyn Fields, name: &FieldName) -> Result<Option<Vec<u8>>> {
+    let value = fields.get(name)?;
+    if value.as_ref().is_some_and(|value| value.len() > LONGEST_FIELD) {
+        return Err(Error::malformed(format!("the field {} is over 8 KiB", name.lower())));
+    }
+    Ok(value.map(Cow::into_owned))
 }
 
 /// RFC 9110, 5.6.2.

@@ -6,82 +6,49 @@ use crate::claims::ClaimName;
 use crate::coverage::Coverage;
 use crate::digest;
 use crate::error::{Error, Result};
-use crate::grammar::Grammar;
-use crate::json::{Form as JsonForm, Pointer, Selection};
+use crate::json::Form as JsonForm;
+use crate::key::KeyForm;
 use crate::mac::Hash;
 use crate::message_signature::{self as message, Covered, Policy};
-use crate::part::Source;
+use crate::part::{Hole, Source};
 use crate::request::FieldName;
-use crate::template::Template;
+use crate::templates::{Carriers, Templates};
 
 /// How a party signs.
 pub struct Scheme {
     name: String,
     pub(crate) hash: Hash,
+    key: KeyForm,
     pub(crate) form: Form,
     pub(crate) coverage: Coverage,
     pub(crate) empty_body: bool,
 }
 
 pub(crate) enum Form {
-    Template { base: Template, fields: Vec<OwnField>, members: Vec<OwnMember> },
+    Template(Templates),
     Message { policy: Policy, input: FieldName, signature: FieldName, digest: FieldName },
 }
 
-impl Form {
-    /// Of all that carries claims.
-    pub(crate) fn grammars(&self) -> impl Iterator<Item = &Grammar> {
-        let (fields, members) = match self {
-            Self::Template { fields, members, .. } => (fields.as_slice(), members.as_slice()),
-            Self::Message { .. } => (&[][..], &[][..]),
-        };
-        fields.iter().map(|field| &field.grammar).chain(members.iter().map(|member| &member.grammar))
-    }
-}
-
-pub(crate) struct OwnField {
-    pub(crate) name: FieldName,
-    pub(crate) written: String,
-    pub(crate) grammar: Grammar,
-}
-
-/// A member of the body that carries claims.
-pub(crate) struct OwnMember {
-    pub(crate) pointer: Pointer,
-    pub(crate) grammar: Grammar,
-}
-
-impl OwnMember {
-    fn carries_signature(&self) -> bool {
-        holes_of(&self.grammar).any(|source| *source == Source::Signature)
-    }
-}
-
 impl Scheme {
-    /// A scheme made of templates. `fields`, `members`: names and pointers of what carries the claims. `accept`: the
-    /// weaknesses the user takes, exactly; None: another party's facts.
+    /// A scheme made of templates: a signature of any of the `bases` counts. `key`: how the party writes keys. `accept`:
+    /// the weaknesses the user takes, exactly; None: another party's facts.
     pub fn template(
         name: String,
         hash: Hash,
-        base: &str,
-        fields: Vec<(String, Grammar)>,
-        members: Vec<(String, Grammar)>,
+        key: KeyForm,
+        bases: &[String],
+        carriers: Carriers,
         accept: Option<&BTreeSet<String>>,
         empty_body: bool,
     ) -> Result<Self> {
-        let base = Template::parse_base(base)?;
-        let fields = fields
-            .into_iter()
-            .map(|(written, grammar)| Ok(OwnField { name: FieldName::parse(&written)?, written, grammar }))
-            .collect::<Result<Vec<_>>>()?;
-        let members = members
-            .into_iter()
-            .map(|(written, grammar)| Ok(OwnMember { pointer: Pointer::parse(&written)?, grammar }))
-            .collect::<Result<Vec<_>>>()?;
-        check_members(&members, base.selection())?;
-        let coverage = Coverage::of_template(&base, hash);
-        let scheme = Self { name, hash, form: Form::Template { base, fields, members }, coverage, empty_body };
-        scheme.check_claims()?;
+        let templates = Templates::new(bases, carriers)?;
+        let carriers: Vec<&Hole> = templates.carried().collect();
+        let (query, members) = templates.inner();
+        let coverages =
+            templates.bases.iter().map(|base| Coverage::of_template(base, hash, &carriers, &query, &members));
+        let coverage = coverages.reduce(Coverage::and).unwrap_or_else(|| unreachable!("a scheme has a base"));
+        let form = Form::Template(templates);
+        let scheme = Self { name, hash, key, form, coverage, empty_body };
         scheme.check_accepted(accept)?;
         Ok(scheme)
     }
@@ -116,7 +83,7 @@ impl Scheme {
             signature: FieldName::parse(message::SIGNATURE)?,
             digest: FieldName::parse(digest::FIELD)?,
         };
-        let scheme = Self { name, hash: Hash::Sha256, form, coverage, empty_body: false };
+        let scheme = Self { name, hash: Hash::Sha256, key: KeyForm::Text, form, coverage, empty_body: false };
         scheme.check_accepted(accept)?;
         Ok(scheme)
     }
@@ -139,12 +106,23 @@ impl Scheme {
         &self.coverage
     }
 
+    /// How the party writes its keys.
+    #[must_use]
+    pub fn key_form(&self) -> KeyForm {
+        self.key
+    }
+
+    /// Whether it takes a message without a body, though nothing but a body is signed.
+    #[must_use]
+    pub fn takes_empty_body(&self) -> bool {
+        self.empty_body
+    }
+
     /// The names that it needs of what the route matched.
     #[must_use]
     pub fn params(&self) -> Vec<&str> {
-        let Form::Template { base, .. } = &self.form else { return Vec::new() };
         let mut names = Vec::new();
-        for hole in base.holes() {
+        for hole in self.templates().into_iter().flat_map(|templates| templates.base().holes()) {
             match &hole.source {
                 Source::Param(name) if !names.contains(&name.as_str()) => names.push(name.as_str()),
                 _ => {}
@@ -156,23 +134,28 @@ impl Scheme {
     /// Pointers to the members of the body that carry claims.
     #[must_use]
     pub fn members(&self) -> Vec<&str> {
-        match &self.form {
-            Form::Template { members, .. } => members.iter().map(|member| member.pointer.text()).collect(),
-            Form::Message { .. } => Vec::new(),
-        }
+        self.templates()
+            .map_or_else(Vec::new, |templates| templates.members.iter().map(|member| member.pointer.text()).collect())
+    }
+
+    /// The query parameters that carry claims.
+    #[must_use]
+    pub fn query(&self) -> Vec<&str> {
+        self.templates()
+            .map_or_else(Vec::new, |templates| templates.query.iter().map(|(name, _)| name.as_str()).collect())
     }
 
     /// Whether nothing can be said of a message, not even which key it names, before its body is read.
     #[must_use]
     pub fn claims_in_body(&self) -> bool {
-        matches!(&self.form, Form::Template { members, .. } if !members.is_empty())
+        self.templates().is_some_and(|templates| !templates.members.is_empty())
     }
 
     /// The fields that carry it.
     #[must_use]
     pub fn fields(&self) -> Vec<&str> {
         match &self.form {
-            Form::Template { fields, .. } => fields.iter().map(|field| field.written.as_str()).collect(),
+            Form::Template(templates) => templates.fields.iter().map(|field| field.written.as_str()).collect(),
             Form::Message { .. } => vec![message::INPUT, message::SIGNATURE],
         }
     }
@@ -181,35 +164,28 @@ impl Scheme {
     #[must_use]
     pub fn names_key(&self) -> bool {
         match &self.form {
-            Form::Template { .. } => self.carried().any(|source| *source == Source::Claim(ClaimName::KeyId)),
+            Form::Template(templates) => templates.carried().any(|hole| hole.source == Source::Claim(ClaimName::KeyId)),
             Form::Message { .. } => true,
         }
     }
 
-    /// What fields and members carry.
-    fn carried(&self) -> impl Iterator<Item = &Source> {
-        self.form.grammars().flat_map(holes_of)
+    /// The canonical form in which the body is signed, if it is not signed as received.
+    #[must_use]
+    pub fn body_form(&self) -> Option<JsonForm> {
+        self.templates()?.base().body_form()
     }
 
-    fn check_claims(&self) -> Result<()> {
-        let Form::Template { base, .. } = &self.form else { return Ok(()) };
-        let refused = |message| Err(Error::configuration(message));
-        if !self.carried().any(|source| *source == Source::Signature) {
-            return refused("fields: no field has a {signature:…}");
+    /// Whether the body is signed as a form.
+    #[must_use]
+    pub fn reads_form(&self) -> bool {
+        self.templates().is_some_and(|templates| templates.base().reads_form())
+    }
+
+    pub(crate) fn templates(&self) -> Option<&Templates> {
+        match &self.form {
+            Form::Template(templates) => Some(templates),
+            Form::Message { .. } => None,
         }
-        for hole in base.holes() {
-            if matches!(hole.source, Source::Claim(_)) && !self.carried().any(|source| *source == hole.source) {
-                return refused("base: a claim that no field carries");
-            }
-        }
-        for source in self.carried() {
-            // What is shown as proven must be signed; of the key id the ring is the proof.
-            let signed = base.holes().any(|part| part.source == *source);
-            if !signed && matches!(source, Source::Claim(name) if *name != ClaimName::KeyId) {
-                return refused("fields: a claim that the base does not sign");
-            }
-        }
-        Ok(())
     }
 
     fn check_accepted(&self, accept: Option<&BTreeSet<String>>) -> Result<()> {
@@ -222,42 +198,4 @@ impl Scheme {
             _ => Ok(()),
         }
     }
-
-    /// The canonical form in which the body is signed, if it is not signed as received.
-    #[must_use]
-    pub fn body_form(&self) -> Option<JsonForm> {
-        match &self.form {
-            Form::Template { base, .. } => base.body_form(),
-            Form::Message { .. } => None,
-        }
-    }
-}
-
-fn holes_of(grammar: &Grammar) -> impl Iterator<Item = &Source> {
-    grammar.templates().iter().flat_map(Template::holes).map(|hole| &hole.source)
-}
-
-/// A signature cannot be in what it signs, and a member that carries a claim is a text: no other lies in it.
-fn check_members(members: &[OwnMember], signed: Option<&Selection>) -> Result<()> {
-    if members.is_empty() {
-        return Ok(());
-    }
-    let Some(signed) = signed else {
-        return Err(Error::configuration("json: the base signs no member of the body"));
-    };
-    for (nth, member) in members.iter().enumerate() {
-        let own = &member.pointer;
-        let others = members[nth + 1..].iter().map(|other| &other.pointer);
-        let chosen = signed.chosen().iter().map(|chosen| &chosen.pointer);
-        let lies_within = others.clone().any(|other| own.holds(other) || other.holds(own))
-            || chosen.clone().any(|other| own.holds(other) && own != other)
-            || member.carries_signature() && chosen.clone().any(|other| own.holds(other) || other.holds(own));
-        if lies_within {
-            return Err(Error::configuration(format!(
-                "json: the member {} lies in another, or another in it",
-                own.text()
-            )));
-        }
-    }
-    Ok(())
 }

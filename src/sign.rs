@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::claims::{ClaimName, Claims};
-use crate::content::{Content, check_json_fields, read_document};
+use crate::content::{Content, check_form_fields, check_json_fields, read_document};
 use crate::coverage::Aspect;
 use crate::digest;
 use crate::error::{Error, Result};
@@ -12,10 +12,14 @@ use crate::json::{Form as JsonForm, write_string};
 use crate::key::Key;
 use crate::mac::Signature;
 use crate::message_signature::{Covered, SignatureInput};
+use crate::part::Source;
 use crate::request::{CONTENT_TYPE, FieldName, Fields, HOST, Params, Request, check_method};
-use crate::scheme::{Form, OwnField, OwnMember, Scheme};
+use crate::scheme::{Form, Scheme};
 use crate::target::{Origin, Target};
 use crate::template::Template;
+use crate::templates::{OwnField, OwnMember, Templates};
+use crate::times::TimeForm;
+use crate::transform::transformed;
 
 /// A request to sign.
 #[derive(Clone, Copy)]
@@ -34,12 +38,14 @@ pub struct ToSign<'a> {
     pub body: &'a [u8],
 }
 
-/// A signature base, the fields to add, and the body where it is to be another.
+/// A signature base, the fields to add, and the target and the body where they are to be others.
 pub struct Signed {
     /// The octets that were signed.
     pub base: Vec<u8>,
     /// Names and values.
     pub fields: Vec<(String, String)>,
+    /// The target with the claims in it, where its query carries them.
+    pub target: Option<Vec<u8>>,
     /// The canonical form of the body with the claims in it, where members carry them.
     pub body: Option<Vec<u8>>,
 }
@@ -87,48 +93,12 @@ impl Scheme {
         nonce: &str,
     ) -> Result<Signed> {
         match &self.form {
-            Form::Template { base, fields, members } => {
-                let grammars: Vec<&Grammar> = self.form.grammars().collect();
-                let templates: Vec<&Template> = grammars.iter().flat_map(|grammar| grammar.templates()).collect();
-                let claims = base.claims(&templates, key_id, created, nonce)?;
-                let rendered = base.render(request, &claims)?;
-                let form = base.body_form().filter(|_| !body.is_empty());
-                if form.is_some() {
-                    check_json_fields(request.fields)?;
-                }
-                // A claim that is signed with the member around it has to be there first; a signature signs no other.
-                let unsigned = Signature::received(&[0; 64][..self.hash.size()], self.hash);
-                let claimed = match unsigned {
-                    Some(none) if !members.is_empty() => Some(written_into(body, form, members, &claims, &none)?),
-                    _ => None,
-                };
-                let body = claimed.as_deref().unwrap_or(body);
-                let read = self.read_json(body)?;
-                let content = Content::new(body, read.as_ref());
-                rendered.check(content)?;
-                let mut octets = Vec::new();
-                rendered.write(content, &mut octets);
-                let signature = key.sign(self.hash, &octets);
-                // A key id that holds the text around it would be read as another one.
-                let mut again = Claims::default();
-                for grammar in grammars {
-                    grammar.read(grammar.write(&claims, &signature)?.as_bytes(), self.hash, &mut again)?;
-                }
-                if again.key_id != claims.key_id {
-                    return Err(Error::configuration("key_id: cannot be told from the text around it"));
-                }
-                let write = |field: &OwnField| Ok((field.written.clone(), field.grammar.write(&claims, &signature)?));
-                let body = match claimed {
-                    Some(body) => Some(written_into(&body, form, members, &claims, &signature)?),
-                    None => None,
-                };
-                Ok(Signed { base: octets, fields: fields.iter().map(write).collect::<Result<_>>()?, body })
-            }
+            Form::Template(templates) => self.sign_templates(templates, request, body, key, key_id, created, nonce),
             Form::Message { policy, digest, .. } => {
                 let mut claims = Claims::default();
-                claims.take(ClaimName::Created, created.to_string().as_bytes(), false)?;
-                claims.take(ClaimName::Nonce, nonce.as_bytes(), false)?;
-                claims.take(ClaimName::KeyId, key_id.unwrap_or_default().as_bytes(), false)?;
+                claims.take(ClaimName::Created, created.to_string().as_bytes(), TimeForm::Seconds)?;
+                claims.take(ClaimName::Nonce, nonce.as_bytes(), TimeForm::Seconds)?;
+                claims.take(ClaimName::KeyId, key_id.unwrap_or_default().as_bytes(), TimeForm::Seconds)?;
                 let mut components = policy.components.clone();
                 let mut written = Vec::new();
                 let with_digest = WithField { fields: request.fields, name: digest, value: digest::write(body) };
@@ -150,9 +120,81 @@ impl Scheme {
                 let mut octets = Vec::new();
                 base.write(Content::received(b""), &mut octets);
                 written.extend(input.write(&key.sign(self.hash, &octets)));
-                Ok(Signed { base: octets, fields: written, body: None })
+                Ok(Signed { base: octets, fields: written, target: None, body: None })
             }
         }
+    }
+
+    #[allow(clippy::too_many_arguments)] // what a signature is made of
+    fn sign_templates(
+        &self,
+        templates: &Templates,
+        request: &Request<'_>,
+        body: &[u8],
+        key: &Key,
+        key_id: Option<&str>,
+        created: i64,
+        nonce: &str,
+    ) -> Result<Signed> {
+        let Templates { fields, query, members, .. } = templates;
+        let base = templates.base();
+        let grammars: Vec<&Grammar> = templates.grammars().collect();
+        let carriers: Vec<&Template> = grammars.iter().flat_map(|grammar| grammar.templates()).collect();
+        let mut claims = base.claims(&carriers, key_id, created, nonce)?;
+        for hole in templates.carried().filter(|hole| hole.source == Source::Claim(ClaimName::Digest)) {
+            let text = transformed(body.into(), &hole.transforms);
+            hole.read(&text, self.hash, &mut claims)?;
+        }
+        // A claim that is signed with the member around it has to be there first; a signature signs no other.
+        let unsigned = Signature::from_octets(&[0; 64][..self.hash.size()]);
+        let mut target = Cow::Borrowed(request.target);
+        for (name, grammar) in query {
+            let value = grammar.write(&claims, &unsigned)?;
+            match target.parameter(name)? {
+                None => target = Cow::Owned(target.with_parameter(name, &value)?),
+                Some(given) if given == value.as_bytes() => {}
+                Some(_) => return Err(Error::configuration(format!("the query has another {name}"))),
+            }
+        }
+        let request = &Request { target: &target, ..*request };
+        let rendered = base.render(request, &claims)?;
+        let form = base.body_form().filter(|_| !body.is_empty());
+        if form.is_some() || !members.is_empty() {
+            check_json_fields(request.fields)?;
+        }
+        if base.reads_form() && !body.is_empty() {
+            check_form_fields(request.fields)?;
+        }
+        let claimed = match members.as_slice() {
+            [] => None,
+            members => Some(written_into(body, form, members, &claims, &unsigned)?),
+        };
+        let body = claimed.as_deref().unwrap_or(body);
+        let read = self.read_signed(body)?;
+        let content = Content::new(body, read.as_ref());
+        rendered.check(content)?;
+        let mut octets = Vec::new();
+        rendered.write(content, &mut octets);
+        let signature = key.sign(self.hash, &octets);
+        // A key id that holds the text around it would be read as another one.
+        let mut again = Claims::default();
+        for grammar in grammars {
+            grammar.read(grammar.write(&claims, &signature)?.as_bytes(), self.hash, &mut again)?;
+        }
+        if again.key_id != claims.key_id {
+            return Err(Error::configuration("key_id: cannot be told from the text around it"));
+        }
+        let write = |field: &OwnField| Ok((field.written.clone(), field.grammar.write(&claims, &signature)?));
+        let body = match claimed {
+            Some(body) => Some(written_into(&body, form, members, &claims, &signature)?),
+            None => None,
+        };
+        Ok(Signed {
+            base: octets,
+            fields: fields.iter().filter(|field| !field.is_optional).map(write).collect::<Result<_>>()?,
+            target: (!query.is_empty()).then(|| target.text()),
+            body,
+        })
     }
 }
 

@@ -26,6 +26,8 @@ struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filling {
     Body,
+    /// The pairs of a body that is a form.
+    Form,
     /// The nth of the members that are signed.
     Member(usize),
     /// A claim that a member of the body carries.
@@ -80,6 +82,7 @@ impl SignatureBase {
             from = place.at;
             match place.filling {
                 Filling::Body => body.write(&place.transforms, sink),
+                Filling::Form => sink.put(&transformed(body.form().unwrap_or_default().into(), &place.transforms)),
                 Filling::Member(nth) => {
                     sink.put(&transformed(body.member(nth).unwrap_or_default(), &place.transforms));
                 }
@@ -95,6 +98,7 @@ impl SignatureBase {
             let value = match place.filling {
                 Filling::Body if place.end.is_empty() => continue,
                 Filling::Body => body.octets(),
+                Filling::Form => body.form().ok_or_else(|| Error::new(Code::BodyMalformed, "no form was read"))?.into(),
                 Filling::Member(nth) => {
                     body.member(nth).ok_or_else(|| Error::new(Code::BodyMalformed, "no member of the body was read"))?
                 }

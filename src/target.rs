@@ -98,6 +98,33 @@ impl Target {
         &self.query
     }
 
+    /// The value of a query parameter as received. Refused: one that occurs twice, and one whose name is spelled with
+    /// percent-encoding, which another reader takes for the same.
+    pub fn parameter(&self, name: &str) -> Result<Option<&[u8]>> {
+        let mut found = None;
+        for piece in self.query.split(|octet| *octet == b'&') {
+            let (other, value) = match piece.iter().position(|octet| *octet == b'=') {
+                Some(mark) => (&piece[..mark], &piece[mark + 1..]),
+                None => (piece, &[][..]),
+            };
+            if other == name.as_bytes() {
+                if found.replace(value).is_some() {
+                    return Err(Error::malformed(format!("the query parameter {name} occurs twice")));
+                }
+            } else if percent_decode(other, false).is_ok_and(|decoded| decoded == name.as_bytes()) {
+                return Err(Error::malformed(format!("a query parameter that reads as {name}")));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The target with one more pair at the end of its query.
+    pub fn with_parameter(&self, name: &str, value: &str) -> Result<Self> {
+        let pair = format!("{name}={value}");
+        let query = if self.query.is_empty() { pair.into() } else { [&self.query[..], b"&", pair.as_bytes()].concat() };
+        Ok(Self { exact: self.exact, ..Self::of(&self.path, &query)? })
+    }
+
     /// Path, and `?` query where there is one.
     #[must_use]
     pub fn text(&self) -> Vec<u8> {
@@ -115,6 +142,38 @@ impl Target {
         &self.path
     }
 }
+
+/// The text with `%3A %2F %3F %40 %21 %24 %27 %28 %29 %2A %2C %3B` decoded, and nothing else.
+#[must_use]
+pub fn plain_delimiters(uri: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(uri.len());
+    let mut rest = uri;
+    while let Some((octet, after)) = rest.split_first() {
+        if let Some((escape, delimiter)) = DELIMITERS.iter().find(|(escape, _)| rest.starts_with(escape)) {
+            plain.push(*delimiter);
+            rest = &rest[escape.len()..];
+        } else {
+            plain.push(*octet);
+            rest = after;
+        }
+    }
+    plain
+}
+
+const DELIMITERS: [(&[u8], u8); 12] = [
+    (b"%3A", b':'),
+    (b"%2F", b'/'),
+    (b"%3F", b'?'),
+    (b"%40", b'@'),
+    (b"%21", b'!'),
+    (b"%24", b'$'),
+    (b"%27", b'\''),
+    (b"%28", b'('),
+    (b"%29", b')'),
+    (b"%2A", b'*'),
+    (b"%2C", b','),
+    (b"%3B", b';'),
+];
 
 /// The query's pieces in stable order of their decoded names; each piece stays as received.
 #[must_use]
@@ -167,6 +226,31 @@ impl Origin {
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         self.scheme
+    }
+
+    /// As `parse` reads it, with a port in any case.
+    #[must_use]
+    pub fn with_port(&self) -> String {
+        let default = if self.has_port() { "" } else { self.default_port() };
+        format!("{}{default}", self.text())
+    }
+
+    /// As `parse` reads it, without a port in any case.
+    #[must_use]
+    pub fn without_port(&self) -> String {
+        let mut text = self.text();
+        if self.has_port() {
+            text.truncate(text.rfind(':').unwrap_or(text.len()));
+        }
+        text
+    }
+
+    fn has_port(&self) -> bool {
+        self.authority.rfind(':') > self.authority.rfind(']')
+    }
+
+    fn default_port(&self) -> &'static str {
+        if self.scheme == "https" { ":443" } else { ":80" }
     }
 
     /// Whether a Host field names this origin.

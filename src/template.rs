@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::claims::{ClaimName, Claims, Time};
+use crate::claims::{ClaimName, Claims};
 use crate::error::{Code, Error, Result};
 use crate::json::{Form, Selection};
 use crate::mac::{Hash, Signature};
@@ -21,6 +21,8 @@ pub struct Template {
     selection: Option<Selection>,
     /// The canonical form of the body, or of these members.
     form: Option<Form>,
+    /// Whether the body is signed as a form.
+    reads_form: bool,
 }
 
 #[derive(Debug)]
@@ -30,7 +32,8 @@ enum Part {
 }
 
 impl Template {
-    /// `fields` of the message: a hole for the signature and the claims, each ended by a literal or the field's end.
+    /// `fields` of the message: holes for the signature and the claims, each ended by a literal or the field's end; or
+    /// a literal alone, which the field must be.
     pub fn parse_field(text: &str) -> Result<Self> {
         let template = Self::parse(text)?;
         for pair in template.parts.windows(2) {
@@ -41,8 +44,8 @@ impl Template {
         if !template.holes().all(Hole::fits_a_field) {
             return Err(Error::configuration(format!("this part cannot stand in a field: {text:?}")));
         }
-        if template.holes().next().is_none() {
-            return Err(Error::configuration(format!("a field without a part: {text:?}")));
+        if template.parts.is_empty() {
+            return Err(Error::configuration("a field without text"));
         }
         Ok(template)
     }
@@ -54,6 +57,10 @@ impl Template {
             return Err(Error::configuration(format!("this part cannot stand in a base: {text:?}")));
         }
         let mut forms: Vec<Option<Form>> = template.body_forms().collect();
+        let reads_form = template.holes().any(|hole| hole.source == Source::Form);
+        if reads_form && template.holes().any(Hole::reads_body) {
+            return Err(Error::configuration("the form beside the body, or members of it"));
+        }
         let (chosen, members): (Vec<_>, Vec<_>) = template.holes().filter_map(Hole::member).unzip();
         if !forms.is_empty() && !chosen.is_empty() {
             return Err(Error::configuration("members of the body beside all of it"));
@@ -63,6 +70,7 @@ impl Template {
         if forms.len() > 1 {
             return Err(Error::configuration("the body in two forms: the application can be handed only one"));
         }
+        template.reads_form = reads_form;
         template.form = forms.first().copied().flatten();
         if !chosen.is_empty() {
             let form = template.form.unwrap_or_default();
@@ -90,7 +98,7 @@ impl Template {
                 index += end;
             }
         }
-        Ok(Self { parts, selection: None, form: None })
+        Ok(Self { parts, selection: None, form: None, reads_form: false })
     }
 
     /// The parts that vary.
@@ -105,6 +113,12 @@ impl Template {
     #[must_use]
     pub fn body_form(&self) -> Option<Form> {
         self.form
+    }
+
+    /// Whether the body is signed as a form.
+    #[must_use]
+    pub fn reads_form(&self) -> bool {
+        self.reads_form
     }
 
     /// The members of the body that are signed, where not all of it is.
@@ -142,12 +156,23 @@ impl Template {
         self.parts.iter().any(|part| matches!(part, Part::Literal(literal) if literal.contains(&b',')))
     }
 
-    /// Whether a part of variable length is followed by another part, with nothing to say where it ends.
+    /// Whether a part of variable length is followed by another part, with nothing to say where it ends. `carriers`:
+    /// what carries the claims, and so says how they are written.
     #[must_use]
-    pub fn has_adjacent_parts(&self) -> bool {
+    pub fn has_adjacent_parts(&self, carriers: &[&Hole]) -> bool {
+        let ends_itself = |hole: &Hole| {
+            let carrier = || carriers.iter().find(|carrier| carrier.source == hole.source);
+            match hole.source {
+                Source::Claim(ClaimName::Created | ClaimName::Expires) => {
+                    carrier().is_some_and(|carrier| carrier.time_form().ends_itself())
+                }
+                Source::Claim(ClaimName::Digest) => true,
+                _ => false,
+            }
+        };
         self.parts.windows(2).any(|pair| match pair {
             // Only what is of fixed length needs nothing after it to be told from what follows.
-            [Part::Hole(left), Part::Hole(_)] => !left.is_fixed(),
+            [Part::Hole(left), Part::Hole(_)] => !(left.is_fixed() || left.transforms.is_empty() && ends_itself(left)),
             _ => false,
         })
     }
@@ -233,6 +258,7 @@ impl Template {
     fn filling(&self, source: &Source, claims: &Claims) -> Option<Filling> {
         match source {
             Source::Body => Some(Filling::Body),
+            Source::Form => Some(Filling::Form),
             Source::Member(pointer) => {
                 let chosen = self.selection.as_ref()?.chosen();
                 chosen.iter().position(|chosen| chosen.pointer == *pointer).map(Filling::Member)
@@ -250,11 +276,12 @@ impl Template {
             let Source::Claim(name) = hole.source else { continue };
             match name {
                 ClaimName::Created if claims.created.is_none() => {
-                    claims.created = Some(Time::write(created, hole.transforms.contains(&Transform::Milliseconds)));
+                    claims.created = Some(hole.time_form().write(created)?);
                 }
-                ClaimName::Nonce | ClaimName::MessageId => claims.take(name, nonce.as_bytes(), false)?,
-                ClaimName::KeyId => claims.take(name, key_id.unwrap_or_default().as_bytes(), false)?,
-                ClaimName::Created | ClaimName::Expires => {}
+                ClaimName::Nonce | ClaimName::MessageId => claims.take(name, nonce.as_bytes(), hole.time_form())?,
+                ClaimName::KeyId => claims.take(name, key_id.unwrap_or_default().as_bytes(), hole.time_form())?,
+                // The digest is that of the body as it will be sent.
+                ClaimName::Created | ClaimName::Expires | ClaimName::Digest => {}
             }
         }
         Ok(claims)

@@ -6,7 +6,8 @@ use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
 use sha2::{Digest, Sha256, Sha512};
 
 use crate::json::Form;
-use crate::target::sorted_query;
+use crate::target::{plain_delimiters, sorted_query};
+use crate::times::TimeForm;
 
 /// One step from a value to signed octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +18,8 @@ pub enum Transform {
     Base64,
     /// RFC 4648, 5, unpadded.
     Base64Url,
-    /// A time in milliseconds.
-    Milliseconds,
+    /// How a time is written.
+    Time(TimeForm),
     /// The digest, 32 octets.
     Sha256,
     /// The digest, 64 octets.
@@ -33,13 +34,22 @@ pub enum Transform {
     Json(Form),
     /// The characters of a member that is a string.
     Text,
+    /// A URI with its port, the scheme's default one as well.
+    WithPort,
+    /// A URI without its port, whichever it is.
+    WithoutPort,
+    /// A URI in which the delimiters `! $ ' ( ) * , / : ; ? @` are written plainly.
+    Delimiters,
 }
 
-const TRANSFORMS: [(&str, Transform); 13] = [
+const TRANSFORMS: [(&str, Transform); 19] = [
     ("hex", Transform::Hex),
     ("base64", Transform::Base64),
     ("base64url", Transform::Base64Url),
-    ("ms", Transform::Milliseconds),
+    ("ms", Transform::Time(TimeForm::Milliseconds)),
+    ("rfc3339", Transform::Time(TimeForm::Rfc3339)),
+    ("http-date", Transform::Time(TimeForm::HttpDate)),
+    ("amz-date", Transform::Time(TimeForm::AmzDate)),
     ("sha256", Transform::Sha256),
     ("sha512", Transform::Sha512),
     ("sorted", Transform::Sorted),
@@ -49,6 +59,9 @@ const TRANSFORMS: [(&str, Transform); 13] = [
     ("pyjson", Transform::Json(Form::Pyjson)),
     ("pyjson-utf8", Transform::Json(Form::PyjsonUtf8)),
     ("text", Transform::Text),
+    ("with-port", Transform::WithPort),
+    ("without-port", Transform::WithoutPort),
+    ("delimiters", Transform::Delimiters),
 ];
 
 impl Transform {
@@ -64,16 +77,20 @@ impl Transform {
         matches!(self, Self::Hex | Self::Base64 | Self::Base64Url)
     }
 
-    /// Whether what it gives has one length, whatever it is given.
+    /// Octets of what it gives, where it is a digest.
     #[must_use]
-    pub fn is_fixed(self) -> bool {
-        matches!(self, Self::Sha256 | Self::Sha512)
+    pub fn digest_size(self) -> Option<usize> {
+        match self {
+            Self::Sha256 => Some(32),
+            Self::Sha512 => Some(64),
+            _ => None,
+        }
     }
 
     /// Whether two values can give the same.
     #[must_use]
     pub fn is_lossy(self) -> bool {
-        matches!(self, Self::Sorted | Self::Lower | Self::Canonical | Self::Json(_))
+        matches!(self, Self::Sorted | Self::Lower | Self::Canonical | Self::Json(_) | Self::Delimiters)
     }
 
     /// Octets that the text stands for, decoded strictly into `octets`; None where this is no encoding or it is not one.
@@ -99,7 +116,13 @@ pub fn transformed<'a>(value: Cow<'a, [u8]>, transforms: &[Transform]) -> Cow<'a
         Transform::Sha512 => Cow::Owned(Sha512::digest(&value).to_vec()),
         Transform::Lower => Cow::Owned(value.to_ascii_lowercase()),
         Transform::Sorted => Cow::Owned(sorted_query(&value)),
-        // A time keeps the text it was received in; the path, the body and its members are made so from the start.
-        Transform::Milliseconds | Transform::Canonical | Transform::Json(_) | Transform::Text => value,
+        Transform::Delimiters => Cow::Owned(plain_delimiters(&value)),
+        // A time keeps the text it was received in; the rest is made so from the start, out of what it is made of.
+        Transform::Time(_)
+        | Transform::Canonical
+        | Transform::Json(_)
+        | Transform::Text
+        | Transform::WithPort
+        | Transform::WithoutPort => value,
     })
 }

@@ -1,25 +1,23 @@
 //! Verifying, in one order: a claim is read from a request, proven with a key ring, and concluded with the body.
 
-use std::borrow::Cow;
-
 use sha2::{Digest, Sha256};
 
 use crate::claims::Claims;
-use crate::content::{Content, ReadBody, check_json_fields, read_document, read_json};
+use crate::content::{Content, ReadBody, check_form_fields, check_json_fields, read_document, read_json};
 use crate::coverage::{Aspect, ReplayClass};
 use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
-use crate::grammar::Grammar;
-use crate::json::{Document, Pointer, string_of};
+use crate::form::FormBody;
 use crate::message_signature::{Covered, SignatureInput};
-use crate::request::{CONTENT_TYPE, FieldName, Fields, Params, Request, check_length, check_method, own_origin};
+use crate::request::{
+    CONTENT_TYPE, Fields, Params, Request, check_length, check_method, own_field, own_origin, required,
+};
 use crate::ring::{KeyRing, Signer};
-use crate::scheme::{Form, OwnMember, Scheme};
+use crate::scheme::{Form, Scheme};
 use crate::signature_base::SignatureBase;
 use crate::target::{Origin, Target};
+use crate::templates::Templates;
 
-/// Octets of a field of ours, or of a member.
-const LONGEST_FIELD: usize = 8 * 1024;
 /// Seconds for which a replay key outlives its message: clocks of several hosts differ.
 const REPLAY_MARGIN: i64 = 60;
 
@@ -56,11 +54,13 @@ pub struct Terms {
 pub struct Claim {
     claims: Claims,
     base: SignatureBase,
+    /// Others that the signature may be of.
+    others: Vec<SignatureBase>,
     /// Where the message itself lists what it covers.
     components: Option<Vec<Covered>>,
     digest: Option<ContentDigest>,
-    /// Whether the fields let a body be read as JSON, where the scheme does.
-    is_json: Result<()>,
+    /// Whether the fields let a body be read as the scheme reads it.
+    is_readable: Result<()>,
     /// Unix milliseconds.
     now: i64,
     max_age: i64,
@@ -70,14 +70,19 @@ pub struct Claim {
 impl Scheme {
     /// Reads what a request says of itself, and refuses what needs no key to be refused. `origins`: the service's own.
     pub fn claim(&self, received: Received<'_>, origins: &[Origin], terms: Terms) -> Result<Claim> {
-        let (claims, input) = self.read(received.fields)?;
-        let is_json = self.body_form().map_or(Ok(()), |_| check_json_fields(received.fields));
+        let (claims, input) = self.read(&received)?;
+        let is_readable = match (self.reads_form(), self.body_form().is_some() || self.claims_in_body()) {
+            (true, _) => check_form_fields(received.fields),
+            (_, true) => check_json_fields(received.fields),
+            _ => Ok(()),
+        };
         let mut claim = Claim {
             claims,
             base: SignatureBase::default(),
+            others: Vec::new(),
             components: None,
             digest: None,
-            is_json,
+            is_readable,
             now: terms.now,
             max_age: terms.max_age,
             uncovered_body: terms.uncovered_body,
@@ -110,12 +115,15 @@ impl Scheme {
             Err(Error::new(Code::NotCovered, "the query is not covered"))
         };
         match (&self.form, input) {
-            (Form::Template { base, .. }, _) => {
-                claim.base = base.render(&request, &claim.claims)?;
+            (Form::Template(templates), _) => {
+                claim.base = templates.base().render(&request, &claim.claims)?;
+                let others = templates.bases[1..].iter();
+                claim.others = others.map(|base| base.render(&request, &claim.claims)).collect::<Result<_>>()?;
+                claim.digest = claim.claims.digest.as_ref().map(|(_, digest)| digest.clone());
                 check_query(self.coverage.has(Aspect::Query))?;
                 // Without a body there is no type to be wrong; whether there is one is not known yet.
-                if base.selection().is_some() && fields.get(&CONTENT_TYPE)?.is_some() {
-                    claim.is_json.clone()?;
+                if templates.base().selection().is_some() && fields.get(&CONTENT_TYPE)?.is_some() {
+                    claim.is_readable.clone()?;
                 }
             }
             (Form::Message { policy, digest, .. }, Some(input)) => {
@@ -136,19 +144,11 @@ impl Scheme {
         Ok(())
     }
 
-    fn read(&self, fields: &dyn Fields) -> Result<(Claims, Option<SignatureInput>)> {
+    fn read(&self, received: &Received<'_>) -> Result<(Claims, Option<SignatureInput>)> {
         match &self.form {
-            Form::Template { fields: own, members, .. } => {
-                let mut claims = Claims::default();
-                for field in own {
-                    field.grammar.read(&required(fields, &field.name)?, self.hash, &mut claims)?;
-                }
-                if members.is_empty() {
-                    check_signed(&claims)?;
-                }
-                Ok((claims, None))
-            }
+            Form::Template(templates) => Ok((templates.read(received.fields, &received.target, self.hash)?, None)),
             Form::Message { policy, input, signature, .. } => {
+                let fields = received.fields;
                 let (input, claims) =
                     SignatureInput::read(&required(fields, input)?, &required(fields, signature)?, policy)?;
                 Ok((claims, Some(input)))
@@ -158,36 +158,39 @@ impl Scheme {
 
     /// Reads what a message says of itself in its body, and refuses what needs no key to be refused. Only for schemes
     /// that have `claims_in_body`. `now`: Unix milliseconds.
-    pub fn read_claims(&self, claim: &Claim, body: &[u8], now: i64) -> Result<(Claim, ReadBody)> {
-        let Form::Template { base, members, .. } = &self.form else { return Err(no_claims()) };
-        let selection = base.selection().filter(|_| !members.is_empty()).ok_or_else(no_claims)?;
+    pub fn read_claims(&self, claim: &Claim, body: &[u8], now: i64) -> Result<(Claim, Option<ReadBody>)> {
+        let templates = self.templates().filter(|_| self.claims_in_body());
+        let templates = templates.ok_or_else(|| Error::configuration("the scheme has no claims in the body"))?;
         if body.is_empty() {
             return Err(Error::new(Code::SignatureMissing, "no body, which would carry the signature"));
         }
-        claim.is_json.clone()?;
-        let document = read_document(body, selection.form())?;
+        claim.is_readable.clone()?;
+        let document = read_document(body, self.body_form().unwrap_or_default())?;
         let mut claims = claim.claims.clone();
         let complete = (|| {
-            for OwnMember { pointer, grammar } in members {
-                grammar.read(&text_of(&document, pointer, grammar)?, self.hash, &mut claims)?;
-            }
-            check_signed(&claims)?;
+            templates.read_members(&document, self.hash, &mut claims)?;
             claims.check_window(now, claim.max_age)?;
-            Ok((claim.base.with_claims(&claims)?, selection.of(&document)?))
+            let others = claim.others.iter().map(|base| base.with_claims(&claims)).collect::<Result<_>>()?;
+            let read = match templates.base().selection() {
+                Some(selection) => Some(ReadBody::Members(selection.of(&document)?)),
+                None => self.read_signed(body)?,
+            };
+            Ok((claim.base.with_claims(&claims)?, others, read))
         })();
         match complete {
-            Ok((base, selected)) => {
+            Ok((base, others, read)) => {
                 let claim = Claim {
                     claims,
                     base,
+                    others,
                     components: None,
-                    digest: None,
-                    is_json: Ok(()),
+                    digest: claim.digest.clone(),
+                    is_readable: Ok(()),
                     now,
                     max_age: claim.max_age,
                     uncovered_body: claim.uncovered_body,
                 };
-                Ok((claim, ReadBody::Members(selected)))
+                Ok((claim, read))
             }
             Err(error) => Err(Error { key_id: claims.key_id, ..error }),
         }
@@ -196,14 +199,15 @@ impl Scheme {
     /// What is signed of the body that was received, where that is not the body as received. No body has no form: it is
     /// signed as nothing, which is the form of no JSON text, and it has no members.
     pub fn read_body(&self, claim: &Claim, body: &[u8]) -> Result<Option<ReadBody>> {
-        claim.is_json.clone().or_else(|error| if body.is_empty() { Ok(()) } else { Err(error) })?;
-        self.read_json(body)
+        claim.is_readable.clone().or_else(|error| if body.is_empty() { Ok(()) } else { Err(error) })?;
+        self.read_signed(body)
     }
 
-    /// The same, where the fields say that it is JSON, or where that is not asked.
-    pub fn read_json(&self, body: &[u8]) -> Result<Option<ReadBody>> {
-        let Form::Template { base, .. } = &self.form else { return Ok(None) };
+    /// The same, where the fields say that it can be read, or where that is not asked.
+    pub fn read_signed(&self, body: &[u8]) -> Result<Option<ReadBody>> {
+        let Some(base) = self.templates().map(Templates::base) else { return Ok(None) };
         match (base.selection(), base.body_form()) {
+            _ if base.reads_form() => Ok(Some(ReadBody::Form(FormBody::read(body)?))),
             (Some(_), _) if body.is_empty() => {
                 Err(Error::new(Code::BodyMalformed, "no body, whose members are signed"))
             }
@@ -218,12 +222,15 @@ impl Scheme {
 
     /// Who signed, with a key that counted when the claim was read. `body`: for a scheme that signs it.
     pub fn authenticate(&self, claim: &Claim, ring: &KeyRing, body: Content<'_>) -> Result<Signer> {
-        claim.base.check(body)?;
+        let bases = || std::iter::once(&claim.base).chain(&claim.others);
+        bases().try_for_each(|base| base.check(body))?;
         let key_id = claim.claims.key_id.as_deref();
         ring.authenticate(key_id, Some(claim.now), &claim.claims.signatures, |key, made| {
-            let mut mac = key.mac(self.hash);
-            claim.base.write(body, &mut mac);
-            made(&mac.finish());
+            for base in bases() {
+                let mut mac = key.mac(self.hash);
+                base.write(body, &mut mac);
+                made(&mac.finish());
+            }
         })
     }
 
@@ -276,7 +283,7 @@ impl Scheme {
     pub fn covered<'a>(&'a self, claim: &'a Claim) -> Vec<&'a str> {
         let mut names: Vec<&str> = match &claim.components {
             Some(components) => components.iter().map(Covered::name).collect(),
-            None => self.coverage.names().iter().map(String::as_str).collect(),
+            None => return self.coverage.names().iter().map(String::as_str).collect(),
         };
         if claim.digest.is_some() {
             names.push("body");
@@ -297,47 +304,4 @@ impl Claim {
     pub fn claims(&self) -> &Claims {
         &self.claims
     }
-}
-
-fn no_claims() -> Error {
-    Error::configuration("the scheme has no claims in the body")
-}
-
-fn check_signed(claims: &Claims) -> Result<()> {
-    if claims.signatures.is_empty() {
-        return Err(Error::malformed("no signature of the right form and size"));
-    }
-    Ok(())
-}
-
-/// What a member of ours says. Clients write times as numbers: where a member is a time and nothing else, it may be one.
-fn text_of<'a>(document: &'a Document, pointer: &Pointer, grammar: &Grammar) -> Result<Cow<'a, [u8]>> {
-    let missing = || Error::new(Code::SignatureMissing, format!("no member {}", pointer.text()));
-    let value = document.member(pointer).ok_or_else(missing)?;
-    let text = match string_of(value) {
-        Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
-        Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
-        None if matches!(grammar, Grammar::Whole(template) if template.is_time()) => Cow::Borrowed(value),
-        None => return Err(Error::malformed(format!("the member {} is no string", pointer.text()))),
-    };
-    match text.len() {
-        0 => Err(missing()),
-        1..=LONGEST_FIELD => Ok(text),
-        _ => Err(Error::malformed(format!("the member {} is over 8 KiB", pointer.text()))),
-    }
-}
-
-fn required(fields: &dyn Fields, name: &FieldName) -> Result<Vec<u8>> {
-    match own_field(fields, name)? {
-        Some(value) if !value.is_empty() => Ok(value),
-        _ => Err(Error::new(Code::SignatureMissing, format!("no field {}", name.lower()))),
-    }
-}
-
-fn own_field(fields: &dyn Fields, name: &FieldName) -> Result<Option<Vec<u8>>> {
-    let value = fields.get(name)?;
-    if value.as_ref().is_some_and(|value| value.len() > LONGEST_FIELD) {
-        return Err(Error::malformed(format!("the field {} is over 8 KiB", name.lower())));
-    }
-    Ok(value.map(Cow::into_owned))
 }

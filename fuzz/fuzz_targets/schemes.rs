@@ -9,6 +9,7 @@ use _native::content::Content;
 use _native::error::Code;
 use _native::grammar::Grammar;
 use _native::json::Form;
+use _native::key::KeyForm;
 use _native::mac::Hash;
 use _native::ring::KeyRing;
 use _native::request::{FieldName, Fields, Request, is_token};
@@ -16,6 +17,7 @@ use _native::scheme::Scheme;
 use _native::sign::ToSign;
 use _native::target::Target;
 use _native::template::Template;
+use _native::templates::Carriers;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use libfuzzer_sys::fuzz_target;
 use sealgate_fuzz::json::Tree;
@@ -189,7 +191,10 @@ fn case(
     covers_query: bool,
 ) -> Case {
     let own = fields.iter().map(|(name, separator, text)| ((*name).to_owned(), grammar(*separator, text))).collect();
-    let scheme = Scheme::template("own".into(), Hash::Sha256, base, own, Vec::new(), None, false).expect("a scheme");
+    let carriers = Carriers { fields: own, ..Carriers::default() };
+    let scheme =
+        Scheme::template("own".into(), Hash::Sha256, KeyForm::Text, &[base.to_owned()], carriers, None, false)
+            .expect("a scheme");
     Case { scheme, base, fields, by_hand, covers_query }
 }
 

@@ -49,6 +49,8 @@ def canonicalize_json(
 class Key:
     """An HMAC key (RFC 2104). `octets`: 16 bytes or more, str as UTF-8. Never printed or pickled, wiped on drop.
 
+    `form`: `text`, or how the octets are written: `hex`, `base64`, `whsec` (base64 behind `whsec_`, Standard Webhooks).
+
     `not_before`, `not_after`: Unix seconds. In a ring the key counts from `not_before` on, and on or after `not_after`
     no longer. The methods of the key itself do not ask: they have no clock.
     """
@@ -57,6 +59,7 @@ class Key:
         cls,
         octets: bytes | str,
         *,
+        form: str = "text",
         short_ok: bool = False,
         published_ok: bool = False,
         not_before: int | None = None,
@@ -238,7 +241,9 @@ class Claim:
 class Scheme:
     """How a party signs, as data: what is signed, where the claims are written, which hash.
 
-    `fields`: templates of header fields. `json`: templates of members of the body, by JSON pointers (RFC 6901); they
+    `base`: the template of what is signed, or several, of which any counts. `fields`: templates of header fields; a
+    message may do without one whose name ends with `?`. `query`: templates of query parameters. `key`: how the party
+    writes its keys, as `form` of `Key`. `json`: templates of members of the body, by JSON pointers (RFC 6901); they
     are strings, but a time that stands alone may be a number.
     """
 
@@ -246,10 +251,12 @@ class Scheme:
         cls,
         name: str,
         *,
-        base: str,
+        base: str | Sequence[str],
         fields: Mapping[str, str | Members] | None = None,
+        query: Mapping[str, str | Members] | None = None,
         json: Mapping[str, str | Members] | None = None,
         hash: str = "sha256",
+        key: str = "text",
         accept_weaknesses: Iterable[str] | None = ...,
         empty_body: bool = False,
         max_age: int | None = None,
@@ -286,8 +293,17 @@ class Scheme:
         """The body itself is in the signature base, so it is read before the signature can be checked."""
     @property
     def body_form(self) -> str | None:
-        """`jcs`, `pyjson` or `pyjson-utf8` where that form of the body, or of members of it, is what is signed: the
-        application is handed that, not the body as received."""
+        """`jcs`, `pyjson` or `pyjson-utf8` where that form of the body, or of members of it, is what is signed, `form`
+        where it is the pairs of a form: the application is handed that, not the body as received."""
+    @property
+    def key_form(self) -> str:
+        """How the party writes its keys: `text`, `hex`, `base64` or `whsec`."""
+    @property
+    def empty_body(self) -> bool:
+        """A message without a body is taken, though nothing but the body is signed."""
+    @property
+    def query(self) -> tuple[str, ...]:
+        """Names of the query parameters that carry claims."""
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of the header fields that carry the signature."""
@@ -315,8 +331,8 @@ class Scheme:
         """The header fields to add. Raises `ConfigurationError` where the scheme writes into the body."""
     def sign_whole(
         self, request: Request, key: Key, key_id: str | None, created: int, nonce: str
-    ) -> tuple[list[tuple[str, str]], bytes | None]:
-        """The header fields to add, and the body to send, where the scheme writes into it."""
+    ) -> tuple[list[tuple[str, str]], str | None, bytes | None]:
+        """The header fields to add, and the target and the body to send, where the scheme writes into them."""
     def signature_base(self, request: Request, key_id: str | None, created: int, nonce: str) -> bytes:
         """The octets that `sign` signs."""
 

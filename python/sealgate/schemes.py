@@ -1,46 +1,66 @@
-"""How parties sign, as data: presets in capitals, constructors for the common home-made forms.
+"""How parties sign, as data: presets in capitals, and constructors for the common home-made forms.
 
 A scheme's coverage, replay class and `weaknesses()` are derived from its parts, never written beside them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sealgate._native import Members, Scheme
-from sealgate.exceptions import ConfigurationError
+from sealgate.home_made import JSON_FORMS, body, canonical_json, canonical_request, envelope, scoped
 
 __all__ = [
+    "ADYEN_PLATFORMS",
     "ASANA",
     "BITBUCKET",
+    "BOX",
     "CALENDLY",
+    "CLERK",
     "CLOUDFLARE_STREAM",
+    "DOCUSIGN",
+    "DODO",
     "DROPBOX",
     "GITEA",
     "GITHUB",
+    "GITLAB",
+    "HUBSPOT",
     "INTERCOM",
     "LAUNCHDARKLY",
     "LEMON_SQUEEZY",
     "LINE",
+    "LINEAR",
+    "MAILGUN",
     "META",
     "MUX",
     "NOTION",
+    "OPENAI",
     "PADDLE",
     "PAGERDUTY",
     "PAYSTACK",
+    "POLAR",
     "RAZORPAY",
+    "REPLICATE",
+    "RESEND",
     "RFC9421",
     "SENTRY",
     "SHOPIFY",
     "SLACK",
     "SQUARE",
+    "STANDARD_WEBHOOKS",
     "STREAM_CHAT",
     "STRIPE",
+    "SVIX",
     "TRELLO",
+    "TWILIO",
+    "TWILIO_JSON",
+    "TWITCH",
     "TYPEFORM",
     "VERCEL",
     "WOOCOMMERCE",
+    "WORKOS",
     "XERO",
+    "ZENDESK",
     "ZOOM",
     "X",
     "body",
@@ -51,110 +71,71 @@ __all__ = [
     "scoped",
 ]
 
-_JSON_FORMS = ("jcs", "pyjson", "pyjson-utf8")
-#: Of a scheme that covers the body, and nothing else.
-_BODY_ALONE = frozenset({"no-time", "method-not-covered", "target-not-covered", "query-not-covered", "audience"})
-
-
-def body(header: str = "X-Signature", *, hash: str = "sha256") -> Scheme:
-    """Lower-case hex HMAC of the raw body in `header`: what the copied snippets sign.
-
-    It covers nothing but the body, so a captured request works on any route, for ever. Prefer `RFC9421`.
-    """
-    return Scheme(
-        "body",
-        base="{body}",
-        fields={header: "{signature:hex}"},
-        hash=hash,
-        accept_weaknesses=_BODY_ALONE,
-    )
-
-
-def canonical_json(header: str = "X-Signature", *, form: str = "jcs", hash: str = "sha256") -> Scheme:
-    """Lower-case hex HMAC of the body's canonical JSON in `header`, however the client laid its JSON out.
-
-    `form`: `jcs` (RFC 8785); `pyjson`, for clients that sign `json.dumps(value, sort_keys=True, separators=(",", ":"))`
-    or `pyjson-utf8`, with `ensure_ascii=False`. The application is handed the canonical octets, not the received ones.
-    The Content-Type must be that of JSON, without a charset but utf-8, and without a Content-Encoding. As `body`, it
-    covers nothing but the body. Prefer `RFC9421`.
-    """
-    return Scheme(
-        _named("canonical-json", form),
-        base=f"{{body:{form}}}",
-        fields={header: "{signature:hex}"},
-        hash=hash,
-        accept_weaknesses=_BODY_ALONE | {"lossy-transform"},
-    )
-
-
-def canonical_request(header: str = "X-Signature", *, hash: str = "sha256") -> Scheme:
-    """Lower-case hex HMAC of method, path, Host, Content-Type, sorted query and body, one LF between: the Express form.
-
-    An absent Content-Type is written as nothing; the query is stable-sorted by decoded name, without its `?`.
-    """
-    return Scheme(
-        "canonical-request",
-        base="{@method}\n{@path}\n{header:host}\n{header:content-type?}\n{@query:sorted}\n{body}",
-        fields={header: "{signature:hex}"},
-        hash=hash,
-        accept_weaknesses={"no-time", "lossy-transform"},
-    )
-
-
-def scoped(
-    template: str = "download:resource:{param:id}", header: str = "X-Hmac-Signature", *, hash: str = "sha256"
-) -> Scheme:
-    """Lower-case hex HMAC of an action and its resource in `header`.
-
-    `template`: such as the default, or `action:{json:/action}:resource:{json:/resourceId}`; `{json:/action:text}` is a
-    string without its quotes. `{param:id}` is what the route matched, `{json:/action}` a member of the body, whose
-    other members are not handed to the application. It covers what the template has and nothing else, and accepts just
-    the weaknesses that follow: the signature works on each route with such a template, for ever. Prefer `RFC9421`.
-    """
-    return Scheme("scoped", base=template, fields={header: "{signature:hex}"}, hash=hash, accept_weaknesses=None)
-
-
-def envelope(data: str = "/data", signature: str = "/hmac", *, form: str = "jcs", hash: str = "sha256") -> Scheme:
-    """Lower-case hex HMAC of a member of the JSON body in another one: `{"data": ..., "hmac": "..."}`.
-
-    `data`, `signature`: JSON pointers (RFC 6901). `form`: as of `canonical_json`. The application is handed the
-    canonical `{"data": ...}` and nothing beside it. As `body`, it covers nothing but that. Prefer `RFC9421`.
-    """
-    if set(":{}") & set(data):
-        raise ConfigurationError("data: a pointer in a template has no colon and no brace")
-    return Scheme(
-        _named("envelope", form),
-        base=f"{{json:{data}:{form}}}",
-        json={signature: "{signature:hex}"},
-        hash=hash,
-        accept_weaknesses=_BODY_ALONE | {"lossy-transform"},
-    )
-
-
-def _named(name: str, form: str) -> str:
-    """The scheme's name, which says the form unless it is the usual one."""
-    if form not in _JSON_FORMS:
-        raise ConfigurationError(f"form: expected one of {', '.join(_JSON_FORMS)}")
-    return name if form == "jcs" else f"{name}-{form}"
-
 
 def _provider(
-    name: str, *, base: str, fields: Mapping[str, str | Members], hash: str = "sha256", max_age: int | None = None
+    name: str,
+    *,
+    base: str | Sequence[str] = "{body}",
+    fields: Mapping[str, str | Members] | None = None,
+    query: Mapping[str, str | Members] | None = None,
+    json: Mapping[str, str | Members] | None = None,
+    hash: str = "sha256",
+    key: str = "text",
+    empty_body: bool = False,
+    max_age: int | None = None,
 ) -> Scheme:
     """A scheme that another party fixed: what it lacks is a fact, not a choice, so it is not asked to be accepted."""
-    return Scheme(name, base=base, fields=fields, hash=hash, max_age=max_age, accept_weaknesses=None)
+    return Scheme(
+        name,
+        base=base,
+        fields=fields,
+        query=query,
+        json=json,
+        hash=hash,
+        key=key,
+        accept_weaknesses=None,
+        empty_body=empty_body,
+        max_age=max_age,
+    )
 
 
-def _raw_body(name: str, header: str, form: str, *, hash: str = "sha256") -> Scheme:
-    """The body as received, in one field of `form`."""
-    return _provider(name, base="{body}", fields={header: form}, hash=hash)
+def _webhooks(name: str, prefix: str = "webhook", *, key: str = "whsec") -> Scheme:
+    """Standard Webhooks, 1.0.0, symmetric: the id is the same for each attempt, and members are of any version."""
+    return _provider(
+        name,
+        base="{message_id}.{created}.{body}",
+        fields={
+            f"{prefix}-id": "{message_id}",
+            f"{prefix}-timestamp": "{created}",
+            f"{prefix}-signature": Members(" ", "v1,{signature:base64}"),
+        },
+        key=key,
+        max_age=300,
+    )
 
 
 RFC9421 = Scheme.message_signature("rfc9421")
 
-ASANA = _raw_body("asana", "X-Hook-Signature", "{signature:hex}")
+ADYEN_PLATFORMS = _provider(
+    "adyen-platforms", fields={"HmacSignature": "{signature:base64}", "Protocol": "HmacSHA256"}, key="hex"
+)
 
-BITBUCKET = _raw_body("bitbucket", "X-Hub-Signature", "sha256={signature:hex}")
+ASANA = _provider("asana", fields={"X-Hook-Signature": "{signature:hex}"})
+
+BITBUCKET = _provider("bitbucket", fields={"X-Hub-Signature": "sha256={signature:hex}"})
+
+BOX = _provider(
+    "box",
+    base="{body}{created}",
+    fields={
+        "Box-Delivery-Timestamp": "{created:rfc3339}",
+        "Box-Signature-Version": "1",
+        "Box-Signature-Algorithm": "HmacSHA256",
+        "Box-Signature-Primary?": "{signature:base64}",
+        "Box-Signature-Secondary?": "{signature:base64}",
+    },
+    max_age=600,
+)
 
 CALENDLY = _provider(
     "calendly",
@@ -163,27 +144,62 @@ CALENDLY = _provider(
     max_age=180,
 )
 
+CLERK = _webhooks("clerk", "svix")
+
 CLOUDFLARE_STREAM = _provider(
     "cloudflare-stream",
     base="{created}.{body}",
     fields={"Webhook-Signature": Members(",", "time={created}", "sig1={signature:hex}")},
 )
 
-DROPBOX = _raw_body("dropbox", "X-Dropbox-Signature", "{signature:hex}")
+DOCUSIGN = _provider(
+    "docusign",
+    fields={f"X-DocuSign-Signature-{nth}{'?' if nth > 1 else ''}": "{signature:base64}" for nth in range(1, 17)},
+)
 
-GITEA = _raw_body("gitea", "X-Gitea-Signature", "{signature:hex}")
+DODO = _webhooks("dodo")
 
-GITHUB = _raw_body("github", "X-Hub-Signature-256", "sha256={signature:hex}")
+DROPBOX = _provider("dropbox", fields={"X-Dropbox-Signature": "{signature:hex}"})
 
-INTERCOM = _raw_body("intercom", "X-Hub-Signature", "sha1={signature:hex}", hash="sha1")
+GITEA = _provider("gitea", fields={"X-Gitea-Signature": "{signature:hex}"})
 
-LAUNCHDARKLY = _raw_body("launchdarkly", "X-LD-Signature", "{signature:hex}")
+GITHUB = _provider("github", fields={"X-Hub-Signature-256": "sha256={signature:hex}"})
 
-LEMON_SQUEEZY = _raw_body("lemon-squeezy", "X-Signature", "{signature:hex}")
+GITLAB = _webhooks("gitlab")
 
-LINE = _raw_body("line", "X-Line-Signature", "{signature:base64}")
+HUBSPOT = _provider(
+    "hubspot",
+    base="{@method}{@target-uri:delimiters}{body}{created}",
+    fields={"X-HubSpot-Request-Timestamp": "{created:ms}", "X-HubSpot-Signature-v3": "{signature:base64}"},
+    max_age=300,
+)
 
-META = _raw_body("meta", "X-Hub-Signature-256", "sha256={signature:hex}")
+INTERCOM = _provider("intercom", fields={"X-Hub-Signature": "sha1={signature:hex}"}, hash="sha1")
+
+LAUNCHDARKLY = _provider("launchdarkly", fields={"X-LD-Signature": "{signature:hex}"})
+
+LEMON_SQUEEZY = _provider("lemon-squeezy", fields={"X-Signature": "{signature:hex}"})
+
+LINE = _provider("line", fields={"X-Line-Signature": "{signature:base64}"})
+
+LINEAR = _provider(
+    "linear",
+    fields={"Linear-Signature": "{signature:hex}"},
+    json={"/webhookTimestamp": "{created:ms}"},
+    max_age=60,
+)
+
+MAILGUN = _provider(
+    "mailgun",
+    base="{created}{nonce}",
+    json={
+        "/signature/timestamp": "{created}",
+        "/signature/token": "{nonce}",
+        "/signature/signature": "{signature:hex}",
+    },
+)
+
+META = _provider("meta", fields={"X-Hub-Signature-256": "sha256={signature:hex}"})
 
 MUX = _provider(
     "mux",
@@ -192,7 +208,9 @@ MUX = _provider(
     max_age=300,
 )
 
-NOTION = _raw_body("notion", "X-Notion-Signature", "sha256={signature:hex}")
+NOTION = _provider("notion", fields={"X-Notion-Signature": "sha256={signature:hex}"})
+
+OPENAI = _webhooks("openai")
 
 PADDLE = _provider(
     "paddle",
@@ -201,15 +219,21 @@ PADDLE = _provider(
     max_age=5,
 )
 
-PAGERDUTY = _provider("pagerduty", base="{body}", fields={"X-PagerDuty-Signature": Members(",", "v1={signature:hex}")})
+PAGERDUTY = _provider("pagerduty", fields={"X-PagerDuty-Signature": Members(",", "v1={signature:hex}")})
 
-PAYSTACK = _raw_body("paystack", "X-Paystack-Signature", "{signature:hex}", hash="sha512")
+PAYSTACK = _provider("paystack", fields={"X-Paystack-Signature": "{signature:hex}"}, hash="sha512")
 
-RAZORPAY = _raw_body("razorpay", "X-Razorpay-Signature", "{signature:hex}")
+POLAR = _webhooks("polar", key="text")
 
-SENTRY = _raw_body("sentry", "Sentry-Hook-Signature", "{signature:hex}")
+RAZORPAY = _provider("razorpay", fields={"X-Razorpay-Signature": "{signature:hex}"})
 
-SHOPIFY = _raw_body("shopify", "X-Shopify-Hmac-Sha256", "{signature:base64}")
+REPLICATE = _webhooks("replicate")
+
+RESEND = _webhooks("resend", "svix")
+
+SENTRY = _provider("sentry", fields={"Sentry-Hook-Signature": "{signature:hex}"})
+
+SHOPIFY = _provider("shopify", fields={"X-Shopify-Hmac-Sha256": "{signature:base64}"})
 
 SLACK = _provider(
     "slack",
@@ -220,7 +244,9 @@ SLACK = _provider(
 
 SQUARE = _provider("square", base="{@target-uri}{body}", fields={"X-Square-HmacSha256-Signature": "{signature:base64}"})
 
-STREAM_CHAT = _raw_body("stream-chat", "X-Signature", "{signature:hex}")
+STANDARD_WEBHOOKS = _webhooks("standard-webhooks")
+
+STREAM_CHAT = _provider("stream-chat", fields={"X-Signature": "{signature:hex}"})
 
 STRIPE = _provider(
     "stripe",
@@ -229,17 +255,64 @@ STRIPE = _provider(
     max_age=300,
 )
 
+SVIX = _webhooks("svix", "svix")
+
 TRELLO = _provider("trello", base="{body}{@target-uri}", fields={"X-Trello-Webhook": "{signature:base64}"}, hash="sha1")
 
-TYPEFORM = _raw_body("typeform", "Typeform-Signature", "sha256={signature:base64}")
+TWILIO = _provider(
+    "twilio",
+    # Twilio signs its URL sometimes with a port and sometimes without.
+    base=("{@target-uri:without-port}{form}", "{@target-uri:with-port}{form}"),
+    fields={"X-Twilio-Signature": "{signature:base64}"},
+    hash="sha1",
+)
 
-VERCEL = _raw_body("vercel", "X-Vercel-Signature", "{signature:hex}", hash="sha1")
+TWILIO_JSON = _provider(
+    "twilio-json",
+    base=("{@target-uri:without-port}", "{@target-uri:with-port}"),
+    fields={"X-Twilio-Signature": "{signature:base64}"},
+    query={"bodySHA256": "{digest:sha256:hex}"},
+    hash="sha1",
+)
 
-WOOCOMMERCE = _raw_body("woocommerce", "X-WC-Webhook-Signature", "{signature:base64}")
+TWITCH = _provider(
+    "twitch",
+    base="{message_id}{created}{body}",
+    fields={
+        "Twitch-Eventsub-Message-Id": "{message_id}",
+        "Twitch-Eventsub-Message-Timestamp": "{created:rfc3339}",
+        "Twitch-Eventsub-Message-Signature": "sha256={signature:hex}",
+    },
+    max_age=600,
+)
 
-X = _raw_body("x", "X-Twitter-Webhooks-Signature", "sha256={signature:base64}")
+TYPEFORM = _provider("typeform", fields={"Typeform-Signature": "sha256={signature:base64}"})
 
-XERO = _raw_body("xero", "X-Xero-Signature", "{signature:base64}")
+VERCEL = _provider("vercel", fields={"X-Vercel-Signature": "{signature:hex}"}, hash="sha1")
+
+WOOCOMMERCE = _provider("woocommerce", fields={"X-WC-Webhook-Signature": "{signature:base64}"})
+
+WORKOS = _provider(
+    "workos",
+    base="{created}.{body}",
+    fields={"WorkOS-Signature": Members(",", "t={created:ms}", "v1={signature:hex}")},
+    max_age=180,
+)
+
+X = _provider("x", fields={"X-Twitter-Webhooks-Signature": "sha256={signature:base64}"})
+
+XERO = _provider("xero", fields={"X-Xero-Signature": "{signature:base64}"})
+
+ZENDESK = _provider(
+    "zendesk",
+    base="{created}{body}",
+    fields={
+        "X-Zendesk-Webhook-Signature-Timestamp": "{created:rfc3339}",
+        "X-Zendesk-Webhook-Signature": "{signature:base64}",
+    },
+    empty_body=True,
+    max_age=300,
+)
 
 ZOOM = _provider(
     "zoom",
@@ -252,5 +325,5 @@ ZOOM = _provider(
 def by_name() -> dict[str, Scheme]:
     """Every preset, and every constructor with its default field, by the scheme's own name."""
     presets = [value for value in globals().values() if isinstance(value, Scheme)]
-    forms = [canonical_json(form=form) for form in _JSON_FORMS]
+    forms = [canonical_json(form=form) for form in JSON_FORMS]
     return {scheme.name: scheme for scheme in (*presets, body(), *forms, canonical_request(), scoped(), envelope())}

@@ -14,7 +14,8 @@ __all__ = ["Signer"]
 
 
 class Signer:
-    """Signs with one key. `key`: 16 bytes or more, str as UTF-8, a `Key`, or `"env:NAME"`. `key_id`: its id.
+    """Signs with one key. `key_id`: its id. `key`: 16 bytes or more, str as UTF-8, in the form in which the scheme's
+    party writes it (`Scheme.key_form`); a `Key`; or `"env:NAME"`.
 
     Or with the newest key of that id in `"file:/path"` or `"dir:/path"`, looked at each second; `key_id` may be left
     out where there is one id. Then each call raises `Unavailable` where they cannot be read.
@@ -34,13 +35,15 @@ class Signer:
         self.key_id = key_id
         try:
             if isinstance(key, str) and key.startswith("env:"):
-                key, named, _ = from_environment(key.removeprefix("env:"))
+                key, named, _ = from_environment(key.removeprefix("env:"), scheme.key_form)
                 key_id = key_id or named
             if isinstance(key, str) and key.startswith(("file:", "dir:")):
-                self._keys: Watched | KeyRing = Watched(key, hash=scheme.hash, operations=["sign"])
+                self._keys: Watched | KeyRing = Watched(
+                    key, hash=scheme.hash, operations=["sign"], form=scheme.key_form
+                )
                 self._entry = key_id = _chosen(self._keys.ring, key_id)
             else:
-                self._keys = KeyRing(key if isinstance(key, Key) else Key(key))
+                self._keys = KeyRing(key if isinstance(key, Key) else Key(key, form=scheme.key_form))
                 self._entry = None
         finally:
             key = b""  # not in a traceback's local variables
@@ -55,22 +58,26 @@ class Signer:
     def sign(self, request: Request) -> Request:
         """The request with its signature added, where the scheme writes it; an earlier signature is replaced.
 
-        A scheme that writes into the body gives it in canonical form, with a Content-Length of its own where there was
-        one. Raises `ConfigurationError` for what cannot be signed.
+        A scheme that writes into the query gives another target; one that writes into the body gives it in canonical
+        form, with a Content-Length of its own where there was one.
+
+        Raises `ConfigurationError` for what cannot be signed.
         """
-        added, body = self.scheme.sign_whole(request, *self._drawn())
+        added, target, body = self.scheme.sign_whole(request, *self._drawn())
         if body is None:
             body = request.body or b""
         elif any(name == "content-length" for name, _ in request.headers):
             added = [*added, ("content-length", str(len(body)))]
         names = {name.lower() for name, _ in added}
         headers = [*((name, value) for name, value in request.headers if name not in names), *added]
-        return Request(request.method, request.target, headers, body, origin=request.origin, params=request.params)
+        return Request(
+            request.method, target or request.target, headers, body, origin=request.origin, params=request.params
+        )
 
     def sign_headers(self, request: Request) -> list[tuple[str, str]]:
         """The header fields to add: names and values; Host among them where it is covered and the request has none.
 
-        Raises `ConfigurationError` for what cannot be signed, and where the scheme writes into the body.
+        Raises `ConfigurationError` for what cannot be signed, and where the scheme writes elsewhere.
         """
         return self.scheme.sign(request, *self._drawn())
 

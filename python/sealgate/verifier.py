@@ -39,9 +39,9 @@ class Verifier:
     """Verifies requests signed by one scheme with keys of one ring.
 
     `scheme`: a preset or constructor of `sealgate.schemes`, or a `Scheme`.
-    `keys`: bytes or str (one anonymous key), a mapping, a `KeyRing`, a function or coroutine `(key_id, request)`,
-    `"file:/path"` or `"dir:/path"` (see `sealgate.keys.Watched`), or `"env:NAME"`, also as a value of the mapping: the
-    text of a key, or a JSON Web Key.
+    `keys`: bytes or str (one anonymous key, as the scheme's party writes it: `Scheme.key_form`), a mapping, a
+    `KeyRing`, a function or coroutine `(key_id, request)`, `"file:/path"` or `"dir:/path"` (`sealgate.keys.Watched`),
+    or `"env:NAME"`, also as a value of the mapping: the text of a key, or a JSON Web Key.
     `origin`: `https://host[:port]`, or several; required where the scheme covers the authority.
     `replay`: a store, `"off"`, or omitted for memory. `duplicates`: `"reject"`; or `"acknowledge"`, and a duplicate of
     what was answered 2xx is answered 200, and does not come to the view; it needs a store that knows how a delivery
@@ -70,7 +70,7 @@ class Verifier:
         try:
             if not isinstance(scheme, Scheme):
                 raise ConfigurationError("scheme: expected a Scheme, such as sealgate.schemes.RFC9421")
-            loaded = key_sources.load(keys, hash=scheme.hash, operations=["verify"])
+            loaded = key_sources.load(keys, hash=scheme.hash, operations=["verify"], form=scheme.key_form)
             known = loaded.ring if isinstance(loaded, key_sources.Watched) else loaded
             self.ring = known if isinstance(known, KeyRing) else NO_KEYS
             self.source: key_sources.KeySource | None = None if isinstance(loaded, KeyRing) else loaded
@@ -146,8 +146,8 @@ class Verifier:
         try:
             ring = self.ring
             if self.source is not None and not self._claims_in_body:
-                ring = yield from key_sources.ask(self.source, claim.key_id, request)
-            if not self._signs_body:
+                ring = yield from key_sources.ask(self.source, claim.key_id, request, self.scheme.key_form)
+            if not self._signs_body and not self._claims_in_body:
                 claim.authenticate(ring, None)  # before a byte of the body is read: only its digest is signed
             body: Any
             if read_body is None:
@@ -169,9 +169,9 @@ class Verifier:
             if self._claims_in_body:
                 claim = claim.with_body(body, self._clock())
                 if self.source is not None:
-                    ring = yield from key_sources.ask(self.source, claim.key_id, request)
-            if self._signs_body:
-                claim.authenticate(ring, body)
+                    ring = yield from key_sources.ask(self.source, claim.key_id, request, self.scheme.key_form)
+            if self._signs_body or self._claims_in_body:
+                claim.authenticate(ring, body if self._signs_body else None)
             verified = claim.conclude(body, self._clock())
             if self.replay is not None and (remembered := claim.replay_key(body)) is not None:
                 key, expires = remembered

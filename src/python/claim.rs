@@ -106,9 +106,9 @@ impl Claim {
     fn with_body(slf: &Bound<'_, Self>, body: &Bound<'_, PyBytes>, now: f64) -> PyResult<Self> {
         let (claim, octets) = (slf.get(), body.as_bytes());
         let scheme = &claim.scheme.get().scheme;
-        let (read, members) =
+        let (read, signed) =
             detached(slf.py(), octets.len(), || scheme.read_claims(&claim.read, octets, milliseconds(now)))?;
-        let body = OnceLock::from((body.clone().unbind(), members));
+        let body = signed.map_or_else(OnceLock::new, |signed| OnceLock::from((body.clone().unbind(), signed)));
         Ok(Self { scheme: claim.scheme.clone_ref(slf.py()), read, body, signer: OnceLock::new() })
     }
 
@@ -178,6 +178,7 @@ impl Claim {
         match self.body.get() {
             Some((received, _)) if !received.is(body) => Err(other_body()),
             Some((_, ReadBody::Members(selected))) => Ok(PyBytes::new(py, selected.object())),
+            Some((_, ReadBody::Form(form))) => Ok(PyBytes::new(py, form.canonical())),
             Some((_, ReadBody::Canonical(canonical))) if !canonical.is_whole(octets) => bytes_of(py, canonical, octets),
             None if self.scheme.get().scheme.body_form().is_some() && !octets.is_empty() => Err(other_body()),
             _ => Ok(body.clone()),

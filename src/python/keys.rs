@@ -14,7 +14,7 @@ use super::values::write_value;
 use crate::error::{Code, Error};
 use crate::json::Options;
 use crate::jwk::Jwk;
-use crate::key::{self, Lifetime};
+use crate::key::{self, KeyForm, Lifetime};
 use crate::mac::{Hash, Signature};
 use crate::ring;
 
@@ -25,16 +25,18 @@ pub(super) struct Key(pub(super) Arc<key::Key>);
 #[pymethods]
 impl Key {
     #[new]
-    #[pyo3(signature = (octets, *, short_ok = false, published_ok = false, not_before = None, not_after = None))]
+    #[pyo3(signature = (octets, *, form = "text", short_ok = false, published_ok = false, not_before = None, not_after = None))]
     fn new(
         octets: &Bound<'_, PyAny>,
+        form: &str,
         short_ok: bool,
         published_ok: bool,
         not_before: Option<&Bound<'_, PyAny>>,
         not_after: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let lifetime = Lifetime::new(second(not_before)?, second(not_after)?)?;
-        let key = key::Key::new(key_octets(octets)?, short_ok, published_ok)?;
+        let octets = KeyForm::parse(form)?.decode(key_octets(octets)?)?;
+        let key = key::Key::new(octets, short_ok, published_ok)?;
         Ok(Self(Arc::new(key.within(lifetime))))
     }
 

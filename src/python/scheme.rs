@@ -13,11 +13,12 @@ use crate::coverage::Aspect;
 use crate::error::{Code, Error};
 use crate::grammar::Grammar;
 use crate::json::Form;
-use crate::key;
+use crate::key::{self, KeyForm};
 use crate::mac::Hash;
 use crate::scheme as schemes;
 use crate::sign::{Signed, ToSign};
 use crate::template::Template;
+use crate::templates::Carriers;
 use crate::verify::{Received, Terms};
 
 /// Header fields to add.
@@ -43,6 +44,13 @@ impl Members {
     }
 }
 
+/// A signature base, or several of which any counts.
+#[derive(FromPyObject)]
+enum Bases {
+    One(String),
+    Several(Vec<String>),
+}
+
 /// How a party signs, as data.
 #[pyclass(frozen, module = "sealgate._native")]
 pub(super) struct Scheme {
@@ -56,20 +64,27 @@ impl Scheme {
     #[new]
     #[allow(clippy::needless_pass_by_value)] // what is converted from Python is owned
     #[allow(clippy::too_many_arguments)] // Python names them
-    #[pyo3(signature = (name, *, base, fields = None, json = None, hash = "sha256", accept_weaknesses = Some(BTreeSet::new()), empty_body = false, max_age = None))]
+    #[pyo3(signature = (name, *, base, fields = None, query = None, json = None, hash = "sha256", key = "text", accept_weaknesses = Some(BTreeSet::new()), empty_body = false, max_age = None))]
     fn new(
         name: String,
-        base: &str,
+        base: Bases,
         fields: Option<&Bound<'_, PyMapping>>,
+        query: Option<&Bound<'_, PyMapping>>,
         json: Option<&Bound<'_, PyMapping>>,
         hash: &str,
+        key: &str,
         accept_weaknesses: Option<BTreeSet<String>>,
         empty_body: bool,
         max_age: Option<i64>,
     ) -> PyResult<Self> {
-        let (fields, members) = (grammars_of(fields)?, grammars_of(json)?);
-        let accept = accept_weaknesses.as_ref();
-        let scheme = schemes::Scheme::template(name, Hash::parse(hash)?, base, fields, members, accept, empty_body)?;
+        let carriers =
+            Carriers { fields: grammars_of(fields)?, query: grammars_of(query)?, members: grammars_of(json)? };
+        let bases = match base {
+            Bases::One(base) => vec![base],
+            Bases::Several(bases) => bases,
+        };
+        let (hash, key, accept) = (Hash::parse(hash)?, KeyForm::parse(key)?, accept_weaknesses.as_ref());
+        let scheme = schemes::Scheme::template(name, hash, key, &bases, carriers, accept, empty_body)?;
         Ok(Self { scheme, max_age: checked_age(max_age)? })
     }
 
@@ -129,7 +144,22 @@ impl Scheme {
 
     #[getter]
     fn body_form(&self) -> Option<&'static str> {
-        self.scheme.body_form().map(Form::name)
+        self.scheme.body_form().map(Form::name).or_else(|| self.scheme.reads_form().then_some("form"))
+    }
+
+    #[getter]
+    fn key_form(&self) -> &'static str {
+        self.scheme.key_form().name()
+    }
+
+    #[getter]
+    fn empty_body(&self) -> bool {
+        self.scheme.takes_empty_body()
+    }
+
+    #[getter]
+    fn query<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.scheme.query())
     }
 
     #[getter]
@@ -201,15 +231,15 @@ impl Scheme {
         created: i64,
         nonce: &str,
     ) -> PyResult<Pairs> {
-        if self.scheme.claims_in_body() {
-            let message =
-                format!("the scheme {} writes its signature into the body: sign the whole request", self.name());
+        let elsewhere = [(self.scheme.claims_in_body(), "body"), (!self.scheme.query().is_empty(), "query")];
+        if let Some((_, place)) = elsewhere.iter().find(|(writes, _)| *writes) {
+            let message = format!("the scheme {} writes into the {place}: sign the whole request", self.name());
             return Err(Error::configuration(message).into());
         }
         Ok(self.signed(py, request, &key.0, key_id, created, nonce)?.fields)
     }
 
-    /// The header fields to add, and the body to send where it is to be another.
+    /// The header fields to add, and the target and the body to send where they are to be others.
     fn sign_whole<'py>(
         &self,
         py: Python<'py>,
@@ -218,9 +248,10 @@ impl Scheme {
         key_id: Option<&str>,
         created: i64,
         nonce: &str,
-    ) -> PyResult<(Pairs, Option<Bound<'py, PyBytes>>)> {
+    ) -> PyResult<(Pairs, Option<String>, Option<Bound<'py, PyBytes>>)> {
         let signed = self.signed(py, request, &key.0, key_id, created, nonce)?;
-        Ok((signed.fields, signed.body.map(|body| PyBytes::new(py, &body))))
+        let target = signed.target.map(|target| String::from_utf8_lossy(&target).into_owned());
+        Ok((signed.fields, target, signed.body.map(|body| PyBytes::new(py, &body))))
     }
 
     /// The octets that `sign` signs.

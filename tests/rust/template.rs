@@ -4,10 +4,12 @@ use _native::claims::Claims;
 use _native::content::Content;
 use _native::error::Code;
 use _native::grammar::Grammar;
+use _native::key::KeyForm;
 use _native::mac::{Hash, Signature};
 use _native::request::{FieldPairs, Request};
 use _native::target::Target;
 use _native::template::Template;
+use _native::templates::Carriers;
 use proptest::prelude::*;
 
 fn read(template: &str, value: &[u8]) -> Result<Claims, Code> {
@@ -26,7 +28,7 @@ fn a_typo_is_found_at_construction_with_its_index() {
         assert!(Template::parse_base(base).is_err(), "{base}");
     }
     for field in
-        ["{signature}", "{signature:hex:base64}", "{body}", "{created}{nonce}", "plain", "{nonce:hex}", "{created:hex}"]
+        ["{signature}", "{signature:hex:base64}", "{body}", "{created}{nonce}", "", "{nonce:hex}", "{created:hex}"]
     {
         assert!(Template::parse_field(field).is_err(), "{field}");
     }
@@ -223,9 +225,9 @@ fn weaknesses_must_be_accepted_exactly() {
         _native::scheme::Scheme::template(
             "own".into(),
             Hash::Sha256,
-            "{@method} {@path}",
-            fields,
-            Vec::new(),
+            KeyForm::Text,
+            &["{@method} {@path}".to_owned()],
+            Carriers { fields, ..Carriers::default() },
             Some(&accept),
             false,
         )

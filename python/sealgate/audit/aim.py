@@ -139,10 +139,12 @@ def at(signer: Signer, now: float) -> Signer:
     return other
 
 
-def with_(request: Request, headers: Fields | None = None, body: bytes | None = None) -> Request:
+def with_(
+    request: Request, headers: Fields | None = None, body: bytes | None = None, target: str | None = None
+) -> Request:
     return Request(
         request.method,
-        request.target,
+        target or request.target,
         request.headers if headers is None else headers,
         request.body if body is None else body,
         origin=request.origin,

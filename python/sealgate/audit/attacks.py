@@ -188,7 +188,7 @@ def _other_hash(aim: Aim) -> Iterator[Shot]:
         return
     request = aim.request()
     key, key_id, created, nonce = at(aim.signer, aim.now)._drawn()
-    added, body = aim.scheme.sign_whole(request, key, key_id, created, nonce)
+    added, target, body = aim.scheme.sign_whole(request, key, key_id, created, nonce)
     base = aim.scheme.signature_base(with_(request, [*request.headers, *_digests(added)]), key_id, created, nonce)
     true = _spelled(key.sign(base, aim.scheme.hash))
     for other in _HASHES:
@@ -196,7 +196,7 @@ def _other_hash(aim: Aim) -> Iterator[Shot]:
             texts = dict(zip(true, _spelled(key.sign(base, other)), strict=True))
             changed = [(name, _substituted(value, texts)) for name, value in added]
             if changed != added:
-                yield Shot(with_(request, placed(request, changed), body), other)
+                yield Shot(with_(request, placed(request, changed), body, target), other)
 
 
 def _sha1_field(aim: Aim) -> Iterator[Shot]:
@@ -219,12 +219,12 @@ def _other_scheme(aim: Aim) -> Iterator[Shot]:
             continue
         request = aim.request(body=aim.body or document(pointers(scheme)))
         try:
-            added, body = scheme.sign_whole(request, key, key_id or "probe", created, nonce)
-            own, _ = aim.scheme.sign_whole(request, key, key_id, created, nonce)
+            added, target, body = scheme.sign_whole(request, key, key_id or "probe", created, nonce)
+            own, *_ = aim.scheme.sign_whole(request, key, key_id, created, nonce)
         except ConfigurationError:
             continue  # it cannot sign such a request
         if body is not None or not set(added) <= set(own):  # schemes that differ in name only sign alike
-            yield Shot(with_(request, placed(request, added), body), name)
+            yield Shot(with_(request, placed(request, added), body, target), name)
 
 
 def _other_host(aim: Aim) -> Iterator[Shot]:

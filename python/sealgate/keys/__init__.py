@@ -30,11 +30,14 @@ Keys = KeyRing | _Material | Mapping[str, _Material | Sequence[_Material]] | Key
 _HASHES = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 
 
-def load(keys: Keys, *, hash: str | None = None, operations: Sequence[str] = ()) -> KeyRing | KeySource:
+def load(
+    keys: Keys, *, hash: str | None = None, operations: Sequence[str] = (), form: str = "text"
+) -> KeyRing | KeySource:
     """The ring that `keys` stands for, or the source itself where it is a function `(key_id, request)`.
 
     `"env:NAME"` may stand for all of it, or for a key of a mapping; `"file:/path"` and `"dir:/path"` for all of it, as
-    a `Watched`. `hash` and `operations`: what the `alg` and the `key_ops` of a JSON Web Key must allow.
+    a `Watched`. `hash` and `operations`: what the `alg` and the `key_ops` of a JSON Web Key must allow. `form`: how the
+    scheme's party writes its keys (`Scheme.key_form`); a `Key` and a JSON Web Key are octets already.
 
     Raises `ConfigurationError` for an empty, short or published key, one key under two ids, an unset variable, a file
     that cannot be read.
@@ -43,10 +46,13 @@ def load(keys: Keys, *, hash: str | None = None, operations: Sequence[str] = ())
         if callable(keys):
             return keys
         if isinstance(keys, str) and keys.startswith(("file:", "dir:")):
-            return Watched(keys, hash=hash, operations=operations)
-        if isinstance(keys, Mapping):
-            keys = {key_id: _entry(material, hash) for key_id, material in keys.items()}
-        ring = _from_text(keys, hash) if isinstance(keys, str) else keys if isinstance(keys, KeyRing) else KeyRing(keys)
+            return Watched(keys, hash=hash, operations=operations, form=form)
+        if isinstance(keys, str) and keys.startswith("env:"):
+            keys, key_id = _named(keys.removeprefix("env:"), hash, form)
+            keys = keys if key_id is None else {key_id: keys}
+        elif isinstance(keys, Mapping):
+            keys = {key_id: _entry(material, hash, form) for key_id, material in keys.items()}
+        ring = keys if isinstance(keys, KeyRing) else KeyRing(_decoded(keys, form))
     finally:
         keys = b""
     if not ring.key_ids:
@@ -54,12 +60,12 @@ def load(keys: Keys, *, hash: str | None = None, operations: Sequence[str] = ())
     return ring
 
 
-def ask(source: KeySource, key_id: str | None, request: Request | None) -> Steps[KeyRing]:
-    """The keys that `source` gives for `key_id`, in a ring. Raises `Unavailable`."""
-    return ask_outside("key source", partial(_found, key_id), source, key_id, request)
+def ask(source: KeySource, key_id: str | None, request: Request | None, form: str = "text") -> Steps[KeyRing]:
+    """The keys that `source` gives for `key_id`, in a ring. `form`: as of `load`. Raises `Unavailable`."""
+    return ask_outside("key source", partial(_found, key_id, form), source, key_id, request)
 
 
-def _found(key_id: str | None, answer: list[Found]) -> KeyRing:
+def _found(key_id: str | None, form: str, answer: list[Found]) -> KeyRing:
     """A source's answer, taken out of `answer`, as a ring that knows this one key id."""
     if answer[0] is None:
         return NO_KEYS
@@ -68,16 +74,19 @@ def _found(key_id: str | None, answer: list[Found]) -> KeyRing:
     if key_id is None:
         answer.clear()
         raise ConfigurationError("keys: a source that is asked without a key id must answer with a KeyRing")
-    return KeyRing({key_id: answer.pop()})  # type: ignore[dict-item]  # as above
+    return KeyRing({key_id: _decoded(answer.pop(), form)})
 
 
-def from_environment(name: str) -> tuple[Key, str | None, str | None]:
-    """The key in an environment variable; `kid` and `alg` where it is a JSON Web Key, as `sealgate keygen` prints."""
+def from_environment(name: str, form: str = "text") -> tuple[Key, str | None, str | None]:
+    """The key in an environment variable; `kid` and `alg` where it is a JSON Web Key, as `sealgate keygen` prints.
+
+    `form`: as of `load`.
+    """
     text = os.fsencode(os.environ.get(name, ""))
     try:
         if not text:
             raise ConfigurationError("this environment variable is not set, or empty")
-        return Key.from_jwk(text) if text.lstrip().startswith(b"{") else (Key(text), None, None)
+        return Key.from_jwk(text) if text.lstrip().startswith(b"{") else (Key(text, form=form), None, None)
     except ConfigurationError as error:
         raise ConfigurationError(f"{name}: {error}") from None
     finally:
@@ -94,31 +103,33 @@ def holds(ring: KeyRing, octets: bytes) -> bool:
         octets = b""
 
 
-def _entry(material: Any, hash: str | None) -> Any:
+def _entry(material: Any, hash: str | None, form: str) -> Any:
     """A mapping's key or keys, with what the environment holds in the place of its name."""
     try:
         if isinstance(material, list | tuple):
-            return [_entry(one, hash) for one in material]
+            return [_entry(one, hash, form) for one in material]
         if isinstance(material, str) and material.startswith("env:"):
-            return _named(material.removeprefix("env:"), hash)[0]
-        return material
+            return _named(material.removeprefix("env:"), hash, form)[0]
+        return _decoded(material, form)
     finally:
         material = b""
 
 
-def _from_text(text: str, hash: str | None) -> KeyRing:
+def _decoded(material: Any, form: str) -> Any:
+    """Text of another form than its own octets, as the key that it stands for."""
     try:
-        if text.startswith("env:"):
-            key, key_id = _named(text.removeprefix("env:"), hash)
-            return KeyRing(key if key_id is None else {key_id: key})
-        return KeyRing(text)
+        if form == "text":
+            return material
+        if isinstance(material, list | tuple):
+            return [_decoded(one, form) for one in material]
+        return Key(material, form=form) if isinstance(material, str | bytes) else material
     finally:
-        text = ""
+        material = b""
 
 
-def _named(name: str, hash: str | None) -> tuple[Key, str | None]:
+def _named(name: str, hash: str | None, form: str) -> tuple[Key, str | None]:
     """The key in an environment variable, and its key id."""
-    key, key_id, algorithm = from_environment(name)
+    key, key_id, algorithm = from_environment(name, form)
     if algorithm is not None and hash is not None and _HASHES[algorithm] != hash:
         raise ConfigurationError(f"{name}: alg {algorithm} is not for {hash}, the scheme's hash")
     return key, key_id

@@ -41,8 +41,8 @@ class Watched:
     text (less one line feed at its end), or as JSON. Names that begin with a dot are somebody else's.
 
     Deleted or empty: `Unavailable` from the next look on. What cannot be read for another reason leaves the last good
-    keys in use for `LAST_GOOD` seconds. `clock`: seconds that never go back. Raises `ConfigurationError` where the keys
-    cannot be read at first.
+    keys in use for `LAST_GOOD` seconds. `form`: of a key's text, as of `load`. `clock`: seconds that never go back.
+    Raises `ConfigurationError` where the keys cannot be read at first.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Watched:
         *,
         hash: str | None = None,
         operations: Sequence[str] = (),
+        form: str = "text",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         kind, _, path = where.partition(":")
@@ -61,6 +62,7 @@ class Watched:
         self._is_directory = kind == "dir"
         self._hash = hash
         self._operations = list(operations)
+        self._form = form
         self._clock = clock
         self._salt = secrets.token_bytes(16)
         self._lock, self._process = threading.Lock(), os.getpid()
@@ -178,7 +180,7 @@ class Watched:
             if texts[name].startswith(b"\xef\xbb\xbf"):
                 raise ConfigurationError(f"{name!a}: begins with a byte order mark")
             try:
-                yield Key(texts[name].removesuffix(b"\n")), name
+                yield Key(texts[name].removesuffix(b"\n"), form=self._form), name
             except ConfigurationError as error:
                 raise ConfigurationError(f"{name!a}: {error}") from None
             return

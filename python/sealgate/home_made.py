@@ -1,0 +1,94 @@
+"""Constructors for the forms that services make up for themselves. Users find them in `sealgate.schemes`."""
+
+from __future__ import annotations
+
+from sealgate._native import Scheme
+from sealgate.exceptions import ConfigurationError
+
+__all__ = ["JSON_FORMS", "body", "canonical_json", "canonical_request", "envelope", "scoped"]
+
+JSON_FORMS = ("jcs", "pyjson", "pyjson-utf8")
+#: Of a scheme that covers the body, and nothing else.
+_BODY_ALONE = frozenset({"no-time", "method-not-covered", "target-not-covered", "query-not-covered", "audience"})
+
+
+def body(header: str = "X-Signature", *, hash: str = "sha256") -> Scheme:
+    """Lower-case hex HMAC of the raw body in `header`: what the copied snippets sign.
+
+    It covers nothing but the body, so a captured request works on any route, for ever. Prefer `RFC9421`.
+    """
+    return Scheme(
+        "body",
+        base="{body}",
+        fields={header: "{signature:hex}"},
+        hash=hash,
+        accept_weaknesses=_BODY_ALONE,
+    )
+
+
+def canonical_json(header: str = "X-Signature", *, form: str = "jcs", hash: str = "sha256") -> Scheme:
+    """Lower-case hex HMAC of the body's canonical JSON in `header`, however the client laid its JSON out.
+
+    `form`: `jcs` (RFC 8785); `pyjson`, for clients that sign `json.dumps(value, sort_keys=True, separators=(",", ":"))`
+    or `pyjson-utf8`, with `ensure_ascii=False`. The application is handed the canonical octets, not the received ones.
+    The Content-Type must be that of JSON, without a charset but utf-8, and without a Content-Encoding. As `body`, it
+    covers nothing but the body. Prefer `RFC9421`.
+    """
+    return Scheme(
+        _named("canonical-json", form),
+        base=f"{{body:{form}}}",
+        fields={header: "{signature:hex}"},
+        hash=hash,
+        accept_weaknesses=_BODY_ALONE | {"lossy-transform"},
+    )
+
+
+def canonical_request(header: str = "X-Signature", *, hash: str = "sha256") -> Scheme:
+    """Lower-case hex HMAC of method, path, Host, Content-Type, sorted query and body, one LF between: the Express form.
+
+    An absent Content-Type is written as nothing; the query is stable-sorted by decoded name, without its `?`.
+    """
+    return Scheme(
+        "canonical-request",
+        base="{@method}\n{@path}\n{header:host}\n{header:content-type?}\n{@query:sorted}\n{body}",
+        fields={header: "{signature:hex}"},
+        hash=hash,
+        accept_weaknesses={"no-time", "lossy-transform"},
+    )
+
+
+def scoped(
+    template: str = "download:resource:{param:id}", header: str = "X-Hmac-Signature", *, hash: str = "sha256"
+) -> Scheme:
+    """Lower-case hex HMAC of an action and its resource in `header`.
+
+    `template`: such as the default, or `action:{json:/action}:resource:{json:/resourceId}`; `{json:/action:text}` is a
+    string without its quotes. `{param:id}` is what the route matched, `{json:/action}` a member of the body, whose
+    other members are not handed to the application. It covers what the template has and nothing else, and accepts just
+    the weaknesses that follow: the signature works on each route with such a template, for ever. Prefer `RFC9421`.
+    """
+    return Scheme("scoped", base=template, fields={header: "{signature:hex}"}, hash=hash, accept_weaknesses=None)
+
+
+def envelope(data: str = "/data", signature: str = "/hmac", *, form: str = "jcs", hash: str = "sha256") -> Scheme:
+    """Lower-case hex HMAC of a member of the JSON body in another one: `{"data": ..., "hmac": "..."}`.
+
+    `data`, `signature`: JSON pointers (RFC 6901). `form`: as of `canonical_json`. The application is handed the
+    canonical `{"data": ...}` and nothing beside it. As `body`, it covers nothing but that. Prefer `RFC9421`.
+    """
+    if set(":{}") & set(data):
+        raise ConfigurationError("data: a pointer in a template has no colon and no brace")
+    return Scheme(
+        _named("envelope", form),
+        base=f"{{json:{data}:{form}}}",
+        json={signature: "{signature:hex}"},
+        hash=hash,
+        accept_weaknesses=_BODY_ALONE | {"lossy-transform"},
+    )
+
+
+def _named(name: str, form: str) -> str:
+    """The scheme's name, which says the form unless it is the usual one."""
+    if form not in JSON_FORMS:
+        raise ConfigurationError(f"form: expected one of {', '.join(JSON_FORMS)}")
+    return name if form == "jcs" else f"{name}-{form}"

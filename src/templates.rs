@@ -1,0 +1,261 @@
+//! The form of a scheme that is written in templates: what is signed, and what carries the claims.
+
+use std::borrow::Cow;
+
+use crate::claims::{ClaimName, Claims};
+use crate::error::{Code, Error, Result};
+use crate::grammar::Grammar;
+use crate::json::{Document, Pointer, Selection, string_of};
+use crate::mac::Hash;
+use crate::part::{Hole, Source};
+use crate::request::{FieldName, Fields, LONGEST_FIELD, own_field, required};
+use crate::target::Target;
+use crate::template::Template;
+
+/// What carries the claims, as it is written: header fields, query parameters, and pointers to members of the body.
+#[derive(Default)]
+pub struct Carriers {
+    /// Names, with a `?` at the end where a message may do without the field.
+    pub fields: Vec<(String, Grammar)>,
+    /// Names.
+    pub query: Vec<(String, Grammar)>,
+    /// Pointers (RFC 6901).
+    pub members: Vec<(String, Grammar)>,
+}
+
+/// A scheme's templates.
+pub(crate) struct Templates {
+    /// A signature of any of these counts; ours are of the first.
+    pub(crate) bases: Vec<Template>,
+    pub(crate) fields: Vec<OwnField>,
+    pub(crate) query: Vec<(String, Grammar)>,
+    pub(crate) members: Vec<OwnMember>,
+}
+
+pub(crate) struct OwnField {
+    pub(crate) name: FieldName,
+    pub(crate) written: String,
+    pub(crate) is_optional: bool,
+    pub(crate) grammar: Grammar,
+}
+
+/// A member of the body that carries claims.
+pub(crate) struct OwnMember {
+    pub(crate) pointer: Pointer,
+    pub(crate) grammar: Grammar,
+}
+
+impl Templates {
+    pub(crate) fn new(bases: &[String], carriers: Carriers) -> Result<Self> {
+        let fields = carriers.fields.into_iter().map(|(name, grammar)| OwnField::parse(&name, grammar));
+        let members = carriers
+            .members
+            .into_iter()
+            .map(|(written, grammar)| Ok(OwnMember { pointer: Pointer::parse(&written)?, grammar }));
+        let templates = Self {
+            bases: bases.iter().map(|base| Template::parse_base(base)).collect::<Result<_>>()?,
+            fields: fields.collect::<Result<_>>()?,
+            query: carriers.query,
+            members: members.collect::<Result<_>>()?,
+        };
+        templates.check_bases()?;
+        templates.check_carriers()?;
+        templates.check_members()?;
+        templates.check_claims()?;
+        Ok(templates)
+    }
+
+    /// What our own signatures are of.
+    pub(crate) fn base(&self) -> &Template {
+        &self.bases[0]
+    }
+
+    /// Of all that carries claims.
+    pub(crate) fn grammars(&self) -> impl Iterator<Item = &Grammar> {
+        let fields = self.fields.iter().map(|field| &field.grammar);
+        fields.chain(self.query_grammars()).chain(self.member_grammars())
+    }
+
+    pub(crate) fn carried(&self) -> impl Iterator<Item = &Hole> {
+        self.grammars().flat_map(Grammar::holes)
+    }
+
+    /// The parts of the query and of the body that carry claims: where all of these is signed, they are.
+    pub(crate) fn inner(&self) -> (Vec<&Hole>, Vec<&Hole>) {
+        (
+            self.query_grammars().flat_map(Grammar::holes).collect(),
+            self.member_grammars().flat_map(Grammar::holes).collect(),
+        )
+    }
+
+    /// Reads the claims that need no body. `hash`: the scheme's.
+    pub(crate) fn read(&self, fields: &dyn Fields, target: &Result<&Target>, hash: Hash) -> Result<Claims> {
+        let mut claims = Claims::default();
+        for OwnField { name, is_optional, grammar, .. } in &self.fields {
+            if !is_optional || own_field(fields, name)?.is_some() {
+                grammar.read(&required(fields, name)?, hash, &mut claims)?;
+            }
+        }
+        for (name, grammar) in &self.query {
+            let value = target.clone()?.parameter(name)?.filter(|value| !value.is_empty());
+            let absent = || Error::new(Code::SignatureMissing, format!("no query parameter {name}"));
+            let value = value.ok_or_else(absent)?;
+            if value.len() > LONGEST_FIELD {
+                return Err(Error::malformed(format!("the query parameter {name} is over 8 KiB")));
+            }
+            grammar.read(value, hash, &mut claims)?;
+        }
+        if self.members.is_empty() {
+            check_signed(&claims)?;
+        }
+        Ok(claims)
+    }
+
+    /// Reads the claims that stand in the body.
+    pub(crate) fn read_members(&self, document: &Document, hash: Hash, claims: &mut Claims) -> Result<()> {
+        for OwnMember { pointer, grammar } in &self.members {
+            grammar.read(&text_of(document, pointer, grammar)?, hash, claims)?;
+        }
+        check_signed(claims)
+    }
+
+    fn query_grammars(&self) -> impl Iterator<Item = &Grammar> {
+        self.query.iter().map(|(_, grammar)| grammar)
+    }
+
+    fn member_grammars(&self) -> impl Iterator<Item = &Grammar> {
+        self.members.iter().map(|member| &member.grammar)
+    }
+
+    /// All bases sign the same parts, so that any of them proves what is said to be covered.
+    fn check_bases(&self) -> Result<()> {
+        let Some((first, others)) = self.bases.split_first() else {
+            return Err(Error::configuration("base: none"));
+        };
+        let same = |other: &Template| first.holes().map(|hole| &hole.source).eq(other.holes().map(|hole| &hole.source));
+        if others.iter().all(|other| same(other) && other.body_form() == first.body_form()) {
+            return Ok(());
+        }
+        Err(Error::configuration("base: several of them must sign the same parts, in the same order"))
+    }
+
+    fn check_carriers(&self) -> Result<()> {
+        let refused = |message| Err(Error::configuration(message));
+        let only_signs = |field: &OwnField| field.grammar.holes().all(|hole| hole.source == Source::Signature);
+        if !self.fields.iter().filter(|field| field.is_optional).all(only_signs) {
+            return refused("fields: one that a message may do without carries nothing but signatures");
+        }
+        let is_plain = |name: &str| {
+            !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-._~".contains(&octet))
+        };
+        if !self.query.iter().all(|(name, _)| is_plain(name)) {
+            return refused("query: a parameter's name has letters, digits and -._~ only");
+        }
+        let (query, members) = self.inner();
+        // It would sign itself.
+        if query.iter().any(|hole| hole.source == Source::Signature) {
+            return refused("query: a signature cannot stand in the query that it signs");
+        }
+        if members.iter().any(|hole| hole.source == Source::Claim(ClaimName::Digest)) {
+            return refused("json: a body cannot hold its own digest");
+        }
+        let pieces = |grammar: &Grammar| {
+            matches!(grammar, Grammar::Members(..))
+                && grammar.templates().iter().any(|each| each.holes().next().is_none())
+        };
+        if self.grammars().any(pieces) {
+            return refused("members: one without a part");
+        }
+        Ok(())
+    }
+
+    /// A signature cannot be in what it signs, and a member that carries a claim is a text: no other lies in it.
+    fn check_members(&self) -> Result<()> {
+        let signed = self.base().selection().map(Selection::chosen).unwrap_or_default();
+        let signs_all = self.base().holes().any(|hole| matches!(hole.source, Source::Body | Source::Form));
+        for (nth, member) in self.members.iter().enumerate() {
+            let own = &member.pointer;
+            let others = self.members[nth + 1..].iter().map(|other| &other.pointer);
+            let chosen = signed.iter().map(|chosen| &chosen.pointer);
+            let lies_within = others.clone().any(|other| own.holds(other) || other.holds(own))
+                || chosen.clone().any(|other| own.holds(other) && own != other)
+                || member.carries_signature() && chosen.clone().any(|other| own.holds(other) || other.holds(own));
+            if lies_within {
+                return Err(Error::configuration(format!(
+                    "json: the member {} lies in another, or another in it",
+                    own.text()
+                )));
+            }
+            if signs_all && member.carries_signature() {
+                return Err(Error::configuration("json: a signature cannot stand in the body that it signs"));
+            }
+        }
+        if !self.members.is_empty() && self.base().reads_form() {
+            return Err(Error::configuration("json: members of a body that is a form"));
+        }
+        Ok(())
+    }
+
+    fn check_claims(&self) -> Result<()> {
+        let refused = |message| Err(Error::configuration(message));
+        let carries = |source: &Source| self.carried().any(|hole| hole.source == *source);
+        if !carries(&Source::Signature) {
+            return refused("fields: no field has a {signature:…}");
+        }
+        let signs = |source: &Source| self.base().holes().any(|hole| hole.source == *source);
+        if self.base().holes().any(|hole| matches!(hole.source, Source::Claim(_)) && !carries(&hole.source)) {
+            return refused("base: a claim that no field carries");
+        }
+        let (query, members) = self.inner();
+        let fields = self.fields.iter().flat_map(|field| field.grammar.holes()).collect();
+        let signs_query = self.base().holes().any(Hole::names_query);
+        for (holes, are_signed) in [(fields, false), (query, signs_query), (members, signs(&Source::Body))] {
+            // What is shown as proven must be signed; of the key id the ring is the proof.
+            let unproven = |hole: &&Hole| matches!(hole.source, Source::Claim(name) if name != ClaimName::KeyId);
+            if !are_signed && holes.into_iter().filter(unproven).any(|hole| !signs(&hole.source)) {
+                return refused("fields: a claim that the base does not sign");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl OwnField {
+    fn parse(written: &str, grammar: Grammar) -> Result<Self> {
+        let (name, is_optional) = written.strip_suffix('?').map_or((written, false), |name| (name, true));
+        Ok(Self { name: FieldName::parse(name)?, written: name.to_owned(), is_optional, grammar })
+    }
+}
+
+impl OwnMember {
+    fn carries_signature(&self) -> bool {
+        self.grammar.holes().any(|hole| hole.source == Source::Signature)
+    }
+}
+
+fn check_signed(claims: &Claims) -> Result<()> {
+    if claims.given == 0 {
+        return Err(Error::new(Code::SignatureMissing, "no field with a signature"));
+    }
+    if claims.signatures.is_empty() {
+        return Err(Error::malformed("no signature of the right form and size"));
+    }
+    Ok(())
+}
+
+/// What a member of ours says. Clients write times as numbers: where a member is a time and nothing else, it may be one.
+fn text_of<'a>(document: &'a Document, pointer: &Pointer, grammar: &Grammar) -> Result<Cow<'a, [u8]>> {
+    let missing = || Error::new(Code::SignatureMissing, format!("no member {}", pointer.text()));
+    let value = document.member(pointer).ok_or_else(missing)?;
+    let text = match string_of(value) {
+        Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
+        Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
+        None if matches!(grammar, Grammar::Whole(template) if template.is_time()) => Cow::Borrowed(value),
+        None => return Err(Error::malformed(format!("the member {} is no string", pointer.text()))),
+    };
+    match text.len() {
+        0 => Err(missing()),
+        1..=LONGEST_FIELD => Ok(text),
+        _ => Err(Error::malformed(format!("the member {} is over 8 KiB", pointer.text()))),
+    }
+}
