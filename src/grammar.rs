@@ -39,9 +39,17 @@ impl Grammar {
             Self::Whole(template) => return template.read(value, hash, claims),
             Self::Members(separator, templates) => (*separator, templates),
         };
+        // The same of a list that is not parted by commas.
+        let knows_comma = separator == ',' || templates.iter().any(Template::has_comma);
+        if !knows_comma && value.contains(&b',') {
+            return Err(Error::malformed("the field occurs twice"));
+        }
         let mut seen = vec![false; templates.len()];
         for member in value.split(|octet| char::from(*octet) == separator) {
             let member = member.trim_ascii();
+            if separator != ',' && member.ends_with(b",") {
+                return Err(Error::malformed("the field occurs twice"));
+            }
             let known = templates.iter().position(|template| member.starts_with(template.prefix()));
             if let Some(nth) = known {
                 templates[nth].read(member, hash, claims)?;

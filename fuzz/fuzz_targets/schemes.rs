@@ -175,7 +175,7 @@ fn sign(case: &Case, message: &mut Message) {
     let request =
         Request { method: &message.method, target: &target, fields: &pairs, origin: Some(&ORIGIN), params: &[] };
     let base = Template::parse_base(case.base).expect("a base");
-    let Ok(read) = case.scheme.read_json(&message.body) else { return };
+    let Ok(read) = case.scheme.read_signed(&message.body) else { return };
     let content = Content::new(&message.body, read.as_ref());
     if let Ok(rendered) = base.render(&request, &claims) {
         let mut octets = Vec::new();

@@ -40,7 +40,7 @@ fuzz_target!(|text: &[u8]| {
 });
 
 fn parameters(claims: &Claims) -> (&Option<String>, &Option<String>, Option<i64>, Option<i64>) {
-    let milliseconds = |time: &_native::claims::Time| time.milliseconds;
+    let milliseconds = |time: &_native::times::Time| time.milliseconds;
     let (created, expires) = (claims.created.as_ref(), claims.expires.as_ref());
     (&claims.key_id, &claims.nonce, created.map(milliseconds), expires.map(milliseconds))
 }

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use _native::error::{Code, Result};
 use _native::replay::{Key, ReplaySet, Seen};
