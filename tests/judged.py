@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import reference
-from reference import Message, Pairs, Proof, Ring
-from sealgate import Rejected, Request, Scheme, Verified, Verifier, schemes
+from reference import PROVIDERS, Message, Proof, Provider, Ring
+from sealgate import Rejected, Request, Scheme, Signer, Verified, Verifier, schemes
 
 KEY = b"thirty-two octets of test key, A"
 OTHER_KEY = b"thirty-two octets of test key, B"
@@ -28,14 +28,21 @@ _WITH_QUERY = Message("POST", "/a%20b/%2Fc?b=2&a=1&a=0", _POST.headers, _POST.bo
 
 @dataclass(frozen=True)
 class Judged:
-    """`message`: one that the scheme can sign. `timed`: it signs when the message was made, and so sees a replay."""
+    """A scheme, a message that it can sign, its judge, and the facts that it has to tell of itself."""
 
     scheme: Scheme
     message: Message
-    sign: Callable[[Message, bytes, int, str], Pairs]
+    sign: Callable[[Message, bytes, int, str], Message]
     judge: Callable[[Message, Ring, float], Proof]
-    timed: bool = False
+    lacks: frozenset[str]
+    covered: tuple[str, ...]
+    fields: tuple[str, ...]
+    replay_class: str = "none"
+    max_age: int | None = None
+    hash: str = "sha256"
     named: bool = False
+    repeats: bool = False
+    written: Callable[[bytes], bytes | str] = bytes
 
     def proof(self, message: Message, now: float = NOW) -> Proof:
         """The judge's verdict, with what holds for every scheme; raises `Refused`."""
@@ -44,27 +51,67 @@ class Judged:
         return self.judge(message, self.ring, now)
 
     @property
+    def timed(self) -> bool:
+        """It signs when the message was made, and so sees a replay."""
+        return self.replay_class != "none"
+
+    @property
+    def covers_target(self) -> bool:
+        return not {"target-not-covered", "query-not-covered"} & self.lacks
+
+    @property
+    def age(self) -> int:
+        """Seconds that a message may differ from the clock, each way."""
+        return self.max_age or 300
+
+    @property
     def ring(self) -> dict[str | None, list[bytes]]:
         return {KEY_ID if self.named else None: [KEY]}
 
     @property
     def keys(self) -> Any:
-        return {KEY_ID: KEY} if self.named else KEY
+        return {KEY_ID: KEY} if self.named else self.written(KEY)
 
     def signed(
         self, message: Message | None = None, key: bytes = KEY, created: int = NOW, nonce: str = NONCE
     ) -> Message:
         """Signed by the judge."""
-        message = message or self.message
-        return message.plus(self.sign(message, key, created, nonce))
+        return self.sign(message or self.message, key, created, nonce)
 
     def verifier(self, now: float = NOW, **settings: Any) -> Verifier:
         settings = {"keys": self.keys, "origin": ORIGIN, "clock": lambda: now, **settings}
         return Verifier(self.scheme, **settings)
 
+    def signer(self, **settings: Any) -> Signer:
+        settings = {
+            "key": self.written(KEY),
+            "key_id": KEY_ID if self.named else None,
+            "clock": lambda: NOW,
+            **settings,
+        }
+        return Signer(self.scheme, **settings)
 
-def _rfc9421(message: Message, key: bytes, created: int, nonce: str) -> Pairs:
-    return reference.sign_rfc9421(message, key, origin=ORIGIN, key_id=KEY_ID, created=created, nonce=nonce)
+
+def _rfc9421(message: Message, key: bytes, created: int, nonce: str) -> Message:
+    added = reference.sign_rfc9421(message, key, origin=ORIGIN, key_id=KEY_ID, created=created, nonce=nonce)
+    return message.plus(added)
+
+
+def _provider(name: str, provider: Provider) -> Judged:
+    return Judged(
+        schemes.by_name()[name],
+        _POST if "query-not-covered" in provider.lacks else _WITH_QUERY,
+        lambda message, key, created, _: provider.sign(message, key, created, ORIGIN),
+        lambda message, ring, now: provider.judge(message, ring, now, ORIGIN),
+        provider.lacks,
+        provider.covered,
+        provider.place.fields,
+        "base" if provider.clock else "none",
+        provider.max_age,
+        provider.hash,
+        repeats=provider.repeats,
+        written=provider.key,
+    )
 
 
 #: A scheme of one's own that covers everything, in templates.
@@ -73,29 +120,35 @@ CLAIMS = {"X-Key": "{key_id}", "X-Time": "{created}", "X-Nonce": "{nonce}", "X-S
 
 JUDGED = {
     "body": Judged(
-        schemes.body(), _POST, lambda m, k, *_: reference.sign_body(m, k), lambda m, r, _: reference.verify_body(m, r)
+        schemes.body(),
+        _POST,
+        lambda message, key, *_: message.plus(reference.sign_body(message, key)),
+        lambda message, ring, _: reference.verify_body(message, ring),
+        reference.BODY_ALONE | {"no-time"},
+        ("body",),
+        ("X-Signature",),
     ),
     "canonical-request": Judged(
         schemes.canonical_request(),
         _WITH_QUERY,
-        lambda m, k, *_: reference.sign_canonical_request(m, k),
-        lambda m, r, _: reference.verify_canonical_request(m, r, origin=ORIGIN),
-    ),
-    "github": Judged(
-        schemes.GITHUB,
-        _POST,
-        lambda m, k, *_: reference.sign_github(m, k),
-        lambda m, r, _: reference.verify_github(m, r),
-    ),
-    "slack": Judged(
-        schemes.SLACK, _POST, lambda m, k, at, _: reference.sign_slack(m, k, at), reference.verify_slack, timed=True
-    ),
-    "stripe": Judged(
-        schemes.STRIPE, _POST, lambda m, k, at, _: reference.sign_stripe(m, k, at), reference.verify_stripe, timed=True
+        lambda message, key, *_: message.plus(reference.sign_canonical_request(message, key)),
+        lambda message, ring, _: reference.verify_canonical_request(message, ring, origin=ORIGIN),
+        frozenset({"no-time", "lossy-transform"}),
+        ("@method", "@path", "host", "content-type", "@query", "body"),
+        ("X-Signature",),
     ),
     "rfc9421": Judged(
-        schemes.RFC9421, _WITH_QUERY, _rfc9421, partial(reference.verify_rfc9421, origin=ORIGIN), timed=True, named=True
+        schemes.RFC9421,
+        _WITH_QUERY,
+        _rfc9421,
+        partial(reference.verify_rfc9421, origin=ORIGIN),
+        frozenset(),
+        ("@method", "@authority", "@path", "@query", "content-digest"),
+        ("Signature-Input", "Signature"),
+        "nonce",
+        named=True,
     ),
+    **{name: _provider(name, provider) for name, provider in PROVIDERS.items()},
 }
 
 
@@ -160,6 +213,10 @@ PARTIAL = {
 }
 
 TIMED = {name: judged for name, judged in JUDGED.items() if judged.timed}
+UNTIMED = [name for name, judged in JUDGED.items() if not judged.timed]
+#: Of those that cover it, and of those that cover the body alone.
+OVER_TARGET = [name for name, judged in JUDGED.items() if judged.covers_target]
+OVER_BODY = [name for name, judged in JUDGED.items() if reference.BODY_ALONE <= judged.lacks]
 RFC9421 = JUDGED["rfc9421"]
 SLACK = JUDGED["slack"]
 BODY = JUDGED["body"]
@@ -178,6 +235,13 @@ TARGETS = [
     "/%252F",
 ]
 
+#: What is read and judged alike: random messages are shared among the schemes of one kind.
+KINDS: dict[object, list[str]] = {}
+for _name, _judged in JUDGED.items():
+    _kind = (_judged.lacks - {"sha1"}, _judged.replay_class, _judged.repeats, len(_judged.fields))
+    KINDS.setdefault(_kind, []).append(_name)
+
+each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=[kind[0] for kind in KINDS.values()])
 each_scheme = pytest.mark.parametrize("judged", JUDGED.values(), ids=JUDGED)
 each_partial = pytest.mark.parametrize("partial", PARTIAL.values(), ids=PARTIAL)
 each_timed = pytest.mark.parametrize("judged", TIMED.values(), ids=TIMED)

@@ -21,7 +21,7 @@ import sealgate.requests
 from client_calls import REFUSED_BY_CLIENTS, enclosed, in_the_body, judged, signed_body
 from client_libraries import CLIENTS, HTTPX, call, each_client, each_httpx, each_way, sent, signer
 from judged import JUDGED, KEY, KEY_ID, NOW, RFC9421
-from reference import Message
+from reference import PROVIDERS, Message
 from sealgate import ConfigurationError, Signer, schemes
 from wire import Wire, serving
 
@@ -238,17 +238,19 @@ def test_auth_and_a_bound_transport_together_are_a_mistake(client: Any, wire: Wi
     assert [] == wire.requests
 
 
-@pytest.mark.parametrize("name", ["body", "canonical-request", "github", "slack", "stripe"])
+@pytest.mark.parametrize("name", ["body", "canonical-request", "github", "slack", "square", "stripe"])
 @each_way
 @each_client
 def test_schemes_over_templates_are_signed_as_sent(client: Any, how: str, name: str, wire: Wire) -> None:
     by = Signer(JUDGED[name].scheme, key=KEY, clock=lambda: NOW)
-    query = "?b=2&a=1" if name == "canonical-request" else ""
+    query = "?b=2&a=1" if JUDGED[name].covers_target else ""
     sent(client, wire, how, call("POST", wire.origin + "/orders" + query, json={"total": 1}), by=by)
-    if name == "canonical-request":  # Host is covered, and http is not the origin that the other judges know
+    if name == "canonical-request":
         assert None is reference.verify_canonical_request(wire.only, {None: [KEY]}, origin=wire.origin).key_id
+    elif name == "body":
+        assert None is reference.verify_body(wire.only, {None: [KEY]}).key_id
     else:
-        assert None is JUDGED[name].judge(wire.only, {None: [KEY]}, NOW).key_id
+        assert None is PROVIDERS[name].judge(wire.only, {None: [KEY]}, NOW, wire.origin).key_id
 
 
 @each_way

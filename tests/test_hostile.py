@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
-from judged import HOST, JUDGED, KEY, KEY_ID, NOW, ORIGIN, RFC9421, Judged, as_request, each_scheme
+from judged import HOST, JUDGED, KEY, KEY_ID, NOW, ORIGIN, RFC9421, Judged, as_request, each_kind
 from reference import Message
 from sealgate import Key, Rejected, Request, Verified
 from sealgate.asgi import SignatureMiddleware as AsgiMiddleware
@@ -60,6 +60,10 @@ def verdict(judged: Judged, request: Request) -> Verified | Rejected:
         return refused
 
 
+def one_of(kind: list[str], data: st.DataObject) -> Judged:
+    return JUDGED[data.draw(st.sampled_from(kind))]
+
+
 # --- without a key ----------------------------------------------------------------------------------------------------
 
 
@@ -68,18 +72,26 @@ def ascii_upper(name: str) -> str:
     return name.encode("latin-1").upper().decode("latin-1")
 
 
-@each_scheme
-@given(method=_method, target=_octets, fields=st.lists(st.tuples(_octets, _octets), max_size=8), body=_octets)
+@each_kind
+@given(
+    data=st.data(),
+    method=_method,
+    target=_octets,
+    fields=st.lists(st.tuples(_octets, _octets), max_size=8),
+    body=_octets,
+)
 def test_octets_without_a_key_are_refused(
-    judged: Judged, method: str, target: bytes, fields: list[tuple[bytes, bytes]], body: bytes
+    kind: list[str], data: st.DataObject, method: str, target: bytes, fields: list[tuple[bytes, bytes]], body: bytes
 ) -> None:
+    judged = one_of(kind, data)
     assert isinstance(verdict(judged, Request(method, target, fields, body)), Rejected)
 
 
-@each_scheme
-@given(values=st.data())
-def test_octets_in_the_own_fields_are_refused(judged: Judged, values: st.DataObject) -> None:
-    fields = [(name.encode(), values.draw(_octets)) for name in judged.scheme.fields]
+@each_kind
+@given(data=st.data())
+def test_octets_in_the_own_fields_are_refused(kind: list[str], data: st.DataObject) -> None:
+    judged = one_of(kind, data)
+    fields = [(name.encode(), data.draw(_octets)) for name in judged.scheme.fields]
     headers: list[tuple[str | bytes, str | bytes]] = [("Host", HOST), *fields]
     assert isinstance(verdict(judged, Request("POST", "/orders", headers, b"{}")), Rejected)
 
@@ -177,10 +189,11 @@ def judge(judged: Judged, message: Message) -> reference.Proof | None:
         return None
 
 
-@each_scheme
+@each_kind
 @given(data=st.data())
-def test_near_a_valid_message_the_judge_agrees(judged: Judged, data: st.DataObject) -> None:
+def test_near_a_valid_message_the_judge_agrees(kind: list[str], data: st.DataObject) -> None:
     """Both ways: no acceptance that the judge denies, no refusal of what it accepts."""
+    judged = one_of(kind, data)
     message = data.draw(near(judged))
     proof, ours = judge(judged, message), verdict(judged, as_request(message))
     if proof is None:
@@ -195,10 +208,11 @@ def test_near_a_valid_message_the_judge_agrees(judged: Judged, data: st.DataObje
         )
 
 
-@each_scheme
+@each_kind
 @given(data=st.data())
-def test_the_same_proof_is_never_accepted_twice(judged: Judged, data: st.DataObject) -> None:
+def test_the_same_proof_is_never_accepted_twice(kind: list[str], data: st.DataObject) -> None:
     """E13: what the judge calls the same message is the same message for us, whatever its text."""
+    judged = one_of(kind, data)
     verifier, memory = judged.verifier(), reference.Memory()
     signed = judged.signed(data.draw(sound(judged)))
     for message in (signed, data.draw(st.just(signed)), _changed(signed, data), _changed(signed, data)):
@@ -310,10 +324,11 @@ def test_asgi_answers_octets_without_a_key_with_a_refusal(
     assert (True, []) == (400 <= status < 500, read)
 
 
-@each_scheme
+@each_kind
 @given(data=st.data())
-def test_wsgi_runs_the_application_only_on_what_the_judge_accepts(judged: Judged, data: st.DataObject) -> None:
+def test_wsgi_runs_the_application_only_on_what_the_judge_accepts(kind: list[str], data: st.DataObject) -> None:
     """A refusal of what the judge accepts is fine here: a server without a raw target cannot prove every path."""
+    judged = one_of(kind, data)
     message = data.draw(near(judged))
     raw = data.draw(st.booleans())
     status, read = through_wsgi(judged, environ_of(message, raw))
@@ -324,9 +339,10 @@ def test_wsgi_runs_the_application_only_on_what_the_judge_accepts(judged: Judged
         assert judge(judged, left_in_an_environ(message, raw)) is not None
 
 
-@each_scheme
+@each_kind
 @given(data=st.data())
-def test_asgi_runs_the_application_only_on_what_the_judge_accepts(judged: Judged, data: st.DataObject) -> None:
+def test_asgi_runs_the_application_only_on_what_the_judge_accepts(kind: list[str], data: st.DataObject) -> None:
+    judged = one_of(kind, data)
     message = data.draw(near(judged))
     raw = data.draw(st.booleans())
     status, read = through_asgi(judged, scope_of(message, raw), message.body)

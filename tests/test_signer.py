@@ -14,10 +14,7 @@ from sealgate import ConfigurationError, Key, Request, Scheme, Signer, Verifier,
 
 
 def signer(judged: Judged, **settings: Any) -> Signer:
-    return Signer(
-        judged.scheme,
-        **{"key": KEY, "key_id": KEY_ID if judged.named else None, "clock": lambda: NOW + 0.9, **settings},
-    )
+    return judged.signer(**{"clock": lambda: NOW + 0.9, **settings})
 
 
 def unsigned(judged: Judged) -> Request:

@@ -109,7 +109,7 @@ def test_an_unsigned_request_asks_for_nothing(judged: Judged) -> None:
 
 @each_timed
 def test_a_message_outside_the_window_asks_for_nothing(judged: Judged) -> None:
-    for created in (NOW - 301, NOW + 301):
+    for created in (NOW - judged.age - 1, NOW + judged.age + 1):
         trace, error = traced(judged, judged.signed(created=created))
         assert [] == trace.asked
         assert isinstance(error, Expired)

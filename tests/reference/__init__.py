@@ -9,6 +9,7 @@ from __future__ import annotations
 from reference.canonical import Json, canonical_json, es6_number, python_json, read_json
 from reference.message import Memory, Message, Pairs, Proof, Refused, Ring, mac
 from reference.parts import FORMS, member, only, scoped_base, sign_envelope, sign_scoped, verify_envelope, verify_scoped
+from reference.providers import BODY_ALONE, PROVIDERS, Provider, sign_github
 from reference.rfc9421 import (
     PLAIN,
     check_content_digest,
@@ -23,24 +24,21 @@ from reference.templates import (
     canonical_request_base,
     sign_body,
     sign_canonical_request,
-    sign_github,
-    sign_slack,
-    sign_stripe,
     verify_body,
     verify_canonical_request,
-    verify_github,
-    verify_slack,
-    verify_stripe,
 )
 
 __all__ = [
+    "BODY_ALONE",
     "FORMS",
     "PLAIN",
+    "PROVIDERS",
     "Json",
     "Memory",
     "Message",
     "Pairs",
     "Proof",
+    "Provider",
     "Refused",
     "Ring",
     "canonical_json",
@@ -63,16 +61,11 @@ __all__ = [
     "sign_github",
     "sign_rfc9421",
     "sign_scoped",
-    "sign_slack",
-    "sign_stripe",
     "signature_base",
     "signature_params",
     "verify_body",
     "verify_canonical_request",
     "verify_envelope",
-    "verify_github",
     "verify_rfc9421",
     "verify_scoped",
-    "verify_slack",
-    "verify_stripe",
 ]

@@ -1,0 +1,227 @@
+"""What providers sign: an entry each, from their documentation, and the facts that a scheme of theirs has to tell."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reference.message import (
+    Message,
+    Pairs,
+    Proof,
+    Refused,
+    Ring,
+    base64_octets,
+    hex_octets,
+    in_window,
+    mac,
+    match,
+    need,
+)
+from reference.target import authority, refuse_odd_target
+
+MANY = 16
+
+
+class Said(NamedTuple):
+    """What a message says of itself, as text."""
+
+    signatures: Sequence[str]
+    time: str = ""
+
+
+class Place(NamedTuple):
+    """Where that stands."""
+
+    fields: tuple[str, ...]
+    read: Callable[[Message], Said]
+    write: Callable[[Said], Pairs]
+
+
+class Encoding(NamedTuple):
+    write: Callable[[bytes], str]
+    read: Callable[[str], bytes]
+
+
+HEX = Encoding(bytes.hex, hex_octets)
+BASE64 = Encoding(lambda octets: base64.b64encode(octets).decode(), base64_octets)
+
+
+class Clock(NamedTuple):
+    """A time in whole seconds as text; and back, where it is in the window."""
+
+    write: Callable[[int], str]
+    read: Callable[[str, float, int], int]
+
+
+SECONDS = Clock(str, in_window)
+
+
+@dataclass(frozen=True)
+class Provider:
+    """`base` is given the message, what it says of itself, and its target URI.
+
+    Facts: `lacks`, `covered` and `max_age` (seconds; None where the provider names none). `key` writes the octets of a
+    key as the provider hands it out. `repeats`: the provider's own field may say the same twice.
+    """
+
+    place: Place
+    encoding: Encoding
+    base: Callable[[Message, Said, str], bytes]
+    lacks: frozenset[str]
+    covered: tuple[str, ...] = ("body",)
+    hash: str = "sha256"
+    clock: Clock | None = None
+    max_age: int | None = None
+    key: Callable[[bytes], bytes | str] = bytes
+    repeats: bool = False
+
+    def sign(self, message: Message, key: bytes, created: int, origin: str) -> Message:
+        said = Said((), self.clock.write(created) if self.clock else "")
+        octets = mac(key, self.base(message, said, target_uri(message, origin)), self.hash)
+        return message.plus(self.place.write(said._replace(signatures=[self.encoding.write(octets)])))
+
+    def judge(self, message: Message, ring: Ring, now: float, origin: str) -> Proof:
+        refuse_odd_target(message)
+        if ("query-not-covered" in self.lacks and message.query) or (
+            {"method-not-covered", "target-not-covered"} <= self.lacks and not message.body
+        ):
+            raise Refused("what acts is not covered, or nothing acts")
+        said = self.place.read(message)
+        if not 0 < len(said.signatures) <= MANY:
+            raise Refused("not one to sixteen signatures")
+        created = self.clock.read(said.time, now, self.max_age or 300) if self.clock else None
+        base = self.base(message, said, target_uri(message, origin))
+        for text in said.signatures:
+            try:
+                key_id = match(ring, self.encoding.read(text), base, self.hash)
+            except Refused:
+                continue
+            return Proof(key_id, created, once=None if created is None else (key_id, base))
+        raise Refused("no signature matches")
+
+
+def target_uri(message: Message, origin: str) -> str:
+    """A bare `?` is no query: servers cannot tell it from none."""
+    target = message.target if message.query else message.path
+    return f"{origin.partition('://')[0].lower()}://{authority(origin)}{target}"
+
+
+# --- where a signature stands -----------------------------------------------------------------------------------------
+
+
+def field(name: str, label: str = "") -> Place:
+    """Alone in a field, behind a label."""
+
+    def read(message: Message) -> Said:
+        text = need(message, name)
+        if not text.startswith(label):
+            raise Refused(f"not {label}")
+        return Said([text.removeprefix(label)])
+
+    return Place((name,), read, lambda said: [(name, label + said.signatures[0])])
+
+
+def two_fields(time: str, signature: Place) -> Place:
+    """Beside a field with the time."""
+
+    def read(message: Message) -> Said:
+        return signature.read(message)._replace(time=need(message, time))
+
+    return Place((time, *signature.fields), read, lambda said: [(time, said.time), *signature.write(said)])
+
+
+def members(name: str, separator: str, signature: str, time: str | None = None) -> Place:
+    """One field, in members that may repeat, in any order, unknown ones ignored."""
+
+    def read(message: Message) -> Said:
+        text = need(message, name)
+        if separator != "," and "," in text:
+            raise Refused("a joined duplicate")
+        pairs = [member.strip(" ").partition("=")[::2] for member in text.split(separator)]
+        times = {value for key, value in pairs if key == time}
+        if len(times) != (time is not None):
+            raise Refused("not one time")
+        return Said([value for key, value in pairs if key == signature], *times)
+
+    def write(said: Said) -> Pairs:
+        pairs = [*([(time, said.time)] if time else []), (signature, said.signatures[0])]
+        return [(name, separator.join("=".join(pair) for pair in pairs))]
+
+    return Place((name,), read, write)
+
+
+# --- the usual forms --------------------------------------------------------------------------------------------------
+
+BODY_ALONE = frozenset({"method-not-covered", "target-not-covered", "query-not-covered", "audience"})
+
+
+def raw(place: Place, encoding: Encoding, hash: str = "sha256", *, repeats: bool = False) -> Provider:
+    """The body as received, and nothing else."""
+    lacks = BODY_ALONE | {"no-time"} | ({"sha1"} if hash == "sha1" else set())
+    return Provider(place, encoding, lambda message, *_: message.body, lacks, hash=hash, repeats=repeats)
+
+
+def stamped(place: Place, before: str, max_age: int | None, *, repeats: bool = False) -> Provider:
+    """A text with the time in it, and the body; lower-case hex."""
+
+    def base(message: Message, said: Said, uri: str) -> bytes:
+        return before.replace("TIME", said.time).encode() + message.body
+
+    lacks = BODY_ALONE | {"no-nonce"}
+    return Provider(place, HEX, base, lacks, clock=SECONDS, max_age=max_age, repeats=repeats)
+
+
+PROVIDERS = {
+    "asana": raw(field("X-Hook-Signature"), HEX),
+    "bitbucket": raw(field("X-Hub-Signature", "sha256="), HEX),
+    "calendly": stamped(members("Calendly-Webhook-Signature", ",", "v1", "t"), "TIME.", 180, repeats=True),
+    "cloudflare-stream": stamped(members("Webhook-Signature", ",", "sig1", "time"), "TIME.", None, repeats=True),
+    "dropbox": raw(field("X-Dropbox-Signature"), HEX),
+    "gitea": raw(field("X-Gitea-Signature"), HEX),
+    "github": raw(field("X-Hub-Signature-256", "sha256="), HEX),
+    "intercom": raw(field("X-Hub-Signature", "sha1="), HEX, "sha1"),
+    "launchdarkly": raw(field("X-LD-Signature"), HEX),
+    "lemon-squeezy": raw(field("X-Signature"), HEX),
+    "line": raw(field("X-Line-Signature"), BASE64),
+    "meta": raw(field("X-Hub-Signature-256", "sha256="), HEX),
+    "mux": stamped(members("Mux-Signature", ",", "v1", "t"), "TIME.", 300, repeats=True),
+    "notion": raw(field("X-Notion-Signature", "sha256="), HEX),
+    "paddle": stamped(members("Paddle-Signature", ";", "h1", "ts"), "TIME:", 5),
+    "pagerduty": raw(members("X-PagerDuty-Signature", ",", "v1"), HEX, repeats=True),
+    "paystack": raw(field("X-Paystack-Signature"), HEX, "sha512"),
+    "razorpay": raw(field("X-Razorpay-Signature"), HEX),
+    "sentry": raw(field("Sentry-Hook-Signature"), HEX),
+    "shopify": raw(field("X-Shopify-Hmac-Sha256"), BASE64),
+    "slack": stamped(two_fields("X-Slack-Request-Timestamp", field("X-Slack-Signature", "v0=")), "v0:TIME:", 300),
+    "square": Provider(
+        field("X-Square-HmacSha256-Signature"),
+        BASE64,
+        lambda message, _, uri: uri.encode() + message.body,
+        frozenset({"no-time", "method-not-covered", "adjacent-parts"}),
+        ("@target-uri", "body"),
+    ),
+    "stream-chat": raw(field("X-Signature"), HEX),
+    "stripe": stamped(members("Stripe-Signature", ",", "v1", "t"), "TIME.", 300, repeats=True),
+    "trello": Provider(
+        field("X-Trello-Webhook"),
+        BASE64,
+        lambda message, _, uri: message.body + uri.encode(),
+        frozenset({"no-time", "method-not-covered", "adjacent-parts", "sha1"}),
+        ("body", "@target-uri"),
+        "sha1",
+    ),
+    "typeform": raw(field("Typeform-Signature", "sha256="), BASE64),
+    "vercel": raw(field("X-Vercel-Signature"), HEX, "sha1"),
+    "woocommerce": raw(field("X-WC-Webhook-Signature"), BASE64),
+    "x": raw(field("X-Twitter-Webhooks-Signature", "sha256="), BASE64),
+    "xero": raw(field("X-Xero-Signature"), BASE64),
+    "zoom": stamped(two_fields("X-Zm-Request-Timestamp", field("X-Zm-Signature", "v0=")), "v0:TIME:", 300),
+}
+
+
+def sign_github(message: Message, key: bytes) -> Pairs:
+    """docs.github.com, validating webhook deliveries."""
+    return PROVIDERS["github"].place.write(Said([mac(key, message.body).hex()]))
