@@ -101,7 +101,7 @@ def _provider(name: str, provider: Provider) -> Judged:
     return Judged(
         schemes.by_name()[name],
         _POST if "query-not-covered" in provider.lacks else _WITH_QUERY,
-        lambda message, key, created, _: provider.sign(message, key, created, ORIGIN),
+        lambda message, key, created, nonce: provider.sign(message, key, created, nonce, ORIGIN),
         lambda message, ring, now: provider.judge(message, ring, now, ORIGIN),
         provider.lacks,
         provider.covered,

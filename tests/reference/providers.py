@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from reference.message import (
@@ -30,6 +32,7 @@ class Said(NamedTuple):
 
     signatures: Sequence[str]
     time: str = ""
+    id: str = ""
 
 
 class Place(NamedTuple):
@@ -56,7 +59,36 @@ class Clock(NamedTuple):
     read: Callable[[str, float, int], int]
 
 
+def in_milliseconds(text: str, now: float, max_age: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,15}", text, re.ASCII):
+        raise Refused("milliseconds are one to fifteen digits")
+    return near(int(text), now, max_age)
+
+
+def in_rfc3339(text: str, now: float, max_age: int) -> int:
+    """RFC 3339, 5.6, in upper case."""
+    form = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))"
+    found = re.fullmatch(form, text, re.ASCII)
+    if found is None or (found[4] or "") > "23" or (found[5] or "") > "59":
+        raise Refused("not RFC 3339")
+    try:
+        local = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
+    except ValueError:
+        raise Refused("no such moment") from None
+    offset = timedelta(hours=int(found[4] or 0), minutes=int(found[5] or 0))
+    seconds = local.timestamp() - offset.total_seconds() * (-1 if found[3] == "-" else 1)
+    return near(int(seconds) * 1000 + int((found[2] or "").ljust(3, "0")[:3]), now, max_age)
+
+
+def near(milliseconds: int, now: float, max_age: int) -> int:
+    if abs(now * 1000 - milliseconds) > max_age * 1000:
+        raise Refused("outside the window")
+    return milliseconds // 1000
+
+
 SECONDS = Clock(str, in_window)
+MILLISECONDS = Clock(lambda created: str(created * 1000), in_milliseconds)
+RFC3339 = Clock(lambda created: f"{datetime.fromtimestamp(created, UTC):%Y-%m-%dT%H:%M:%SZ}", in_rfc3339)
 
 
 @dataclass(frozen=True)
@@ -77,18 +109,19 @@ class Provider:
     max_age: int | None = None
     key: Callable[[bytes], bytes | str] = bytes
     repeats: bool = False
+    empty_body: bool = False
 
-    def sign(self, message: Message, key: bytes, created: int, origin: str) -> Message:
-        said = Said((), self.clock.write(created) if self.clock else "")
+    def sign(self, message: Message, key: bytes, created: int, id: str, origin: str) -> Message:
+        said = Said((), self.clock.write(created) if self.clock else "", id)
         octets = mac(key, self.base(message, said, target_uri(message, origin)), self.hash)
         return message.plus(self.place.write(said._replace(signatures=[self.encoding.write(octets)])))
 
     def judge(self, message: Message, ring: Ring, now: float, origin: str) -> Proof:
         refuse_odd_target(message)
-        if ("query-not-covered" in self.lacks and message.query) or (
-            {"method-not-covered", "target-not-covered"} <= self.lacks and not message.body
-        ):
-            raise Refused("what acts is not covered, or nothing acts")
+        if "query-not-covered" in self.lacks and message.query:
+            raise Refused("a query that is not covered")
+        if {"method-not-covered", "target-not-covered"} <= self.lacks and not (message.body or self.empty_body):
+            raise Refused("neither method nor path nor body")
         said = self.place.read(message)
         if not 0 < len(said.signatures) <= MANY:
             raise Refused("not one to sixteen signatures")
@@ -124,13 +157,40 @@ def field(name: str, label: str = "") -> Place:
     return Place((name,), read, lambda said: [(name, label + said.signatures[0])])
 
 
-def two_fields(time: str, signature: Place) -> Place:
-    """Beside a field with the time."""
+def beside(place: Place, *, time: str = "", id: str = "", ends: str = "", constants: Pairs = ()) -> Place:
+    """Beside fields with the time, with an id in which the text that ends it does not occur, and with fixed ones."""
 
     def read(message: Message) -> Said:
-        return signature.read(message)._replace(time=need(message, time))
+        for name, value in constants:
+            if need(message, name) != value:
+                raise Refused(f"{name} is not {value}")
+        said = place.read(message)
+        if time:
+            said = said._replace(time=need(message, time))
+        if id:
+            said = said._replace(id=need(message, id))
+        if len(said.id) > 256 or "," in said.id or (ends and ends in said.id):
+            raise Refused("not an id")
+        return said
 
-    return Place((time, *signature.fields), read, lambda said: [(time, said.time), *signature.write(said)])
+    def write(said: Said) -> Pairs:
+        own = [(name, value) for name, value in ((id, said.id), (time, said.time)) if name]
+        return [*own, *constants, *place.write(said)]
+
+    names = [name for name in (id, time, *(name for name, _ in constants)) if name]
+    return Place((*names, *place.fields), read, write)
+
+
+def any_of(*names: str) -> Place:
+    """In one field at least."""
+
+    def read(message: Message) -> Said:
+        found = [need(message, name) for name in names if message.one(name.lower()) is not None]
+        if any("," in text for text in found):
+            raise Refused("a joined duplicate")
+        return Said(found)
+
+    return Place(names, read, lambda said: [(names[0], said.signatures[0])])
 
 
 def members(name: str, separator: str, signature: str, time: str | None = None) -> Place:
@@ -153,6 +213,16 @@ def members(name: str, separator: str, signature: str, time: str | None = None) 
     return Place((name,), read, write)
 
 
+def versions(name: str) -> Place:
+    """Standard Webhooks: versions and signatures between blanks; those of another version are not looked at."""
+
+    def read(message: Message) -> Said:
+        pairs = [member.partition(",")[::2] for member in need(message, name).split(" ")]
+        return Said([text for version, text in pairs if version == "v1"])
+
+    return Place((name,), read, lambda said: [(name, "v1," + said.signatures[0])])
+
+
 # --- the usual forms --------------------------------------------------------------------------------------------------
 
 BODY_ALONE = frozenset({"method-not-covered", "target-not-covered", "query-not-covered", "audience"})
@@ -164,14 +234,38 @@ def raw(place: Place, encoding: Encoding, hash: str = "sha256", *, repeats: bool
     return Provider(place, encoding, lambda message, *_: message.body, lacks, hash=hash, repeats=repeats)
 
 
-def stamped(place: Place, before: str, max_age: int | None, *, repeats: bool = False) -> Provider:
+def stamped(
+    place: Place, before: str, max_age: int | None, *, clock: Clock = SECONDS, repeats: bool = False
+) -> Provider:
     """A text with the time in it, and the body; lower-case hex."""
 
     def base(message: Message, said: Said, uri: str) -> bytes:
         return before.replace("TIME", said.time).encode() + message.body
 
     lacks = BODY_ALONE | {"no-nonce"}
-    return Provider(place, HEX, base, lacks, clock=SECONDS, max_age=max_age, repeats=repeats)
+    return Provider(place, HEX, base, lacks, clock=clock, max_age=max_age, repeats=repeats)
+
+
+def webhooks(prefix: str, key: Callable[[bytes], bytes | str]) -> Provider:
+    """Standard Webhooks, 1.0.0, with a symmetric key."""
+    return Provider(
+        beside(versions(f"{prefix}-signature"), id=f"{prefix}-id", time=f"{prefix}-timestamp", ends="."),
+        BASE64,
+        lambda message, said, _: f"{said.id}.{said.time}.".encode() + message.body,
+        BODY_ALONE | {"no-nonce"},
+        clock=SECONDS,
+        max_age=300,
+        key=key,
+    )
+
+
+def whsec(key: bytes) -> str:
+    return "whsec_" + base64.b64encode(key).decode()
+
+
+def plain_delimiters(uri: str) -> str:
+    """developers.hubspot.com, validating requests, v3: these escapes are decoded, and no other."""
+    return re.sub("%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", lambda escape: chr(int(escape[1], 16)), uri)
 
 
 PROVIDERS = {
@@ -195,7 +289,7 @@ PROVIDERS = {
     "razorpay": raw(field("X-Razorpay-Signature"), HEX),
     "sentry": raw(field("Sentry-Hook-Signature"), HEX),
     "shopify": raw(field("X-Shopify-Hmac-Sha256"), BASE64),
-    "slack": stamped(two_fields("X-Slack-Request-Timestamp", field("X-Slack-Signature", "v0=")), "v0:TIME:", 300),
+    "slack": stamped(beside(field("X-Slack-Signature", "v0="), time="X-Slack-Request-Timestamp"), "v0:TIME:", 300),
     "square": Provider(
         field("X-Square-HmacSha256-Signature"),
         BASE64,
@@ -218,7 +312,7 @@ PROVIDERS = {
     "woocommerce": raw(field("X-WC-Webhook-Signature"), BASE64),
     "x": raw(field("X-Twitter-Webhooks-Signature", "sha256="), BASE64),
     "xero": raw(field("X-Xero-Signature"), BASE64),
-    "zoom": stamped(two_fields("X-Zm-Request-Timestamp", field("X-Zm-Signature", "v0=")), "v0:TIME:", 300),
+    "zoom": stamped(beside(field("X-Zm-Signature", "v0="), time="X-Zm-Request-Timestamp"), "v0:TIME:", 300),
 }
 
 
