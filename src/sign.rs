@@ -136,7 +136,7 @@ impl Scheme {
         created: i64,
         nonce: &str,
     ) -> Result<Signed> {
-        let Templates { fields, query, members, .. } = templates;
+        let Templates { query, members, .. } = templates;
         let base = templates.base();
         let grammars: Vec<&Grammar> = templates.grammars().collect();
         let carriers: Vec<&Template> = grammars.iter().flat_map(|grammar| grammar.templates()).collect();
@@ -191,7 +191,7 @@ impl Scheme {
         };
         Ok(Signed {
             base: octets,
-            fields: fields.iter().filter(|field| !field.is_optional).map(write).collect::<Result<_>>()?,
+            fields: templates.written().map(write).collect::<Result<_>>()?,
             target: (!query.is_empty()).then(|| target.text()),
             body,
         })

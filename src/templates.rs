@@ -76,6 +76,14 @@ impl Templates {
         fields.chain(self.query_grammars()).chain(self.member_grammars())
     }
 
+    /// The fields that a signer writes: those that have to be there, and one of the others where none of these signs.
+    pub(crate) fn written(&self) -> impl Iterator<Item = &OwnField> {
+        let (others, required): (Vec<_>, Vec<_>) = self.fields.iter().partition(|field| field.is_optional);
+        let is_signed = required.iter().any(|field| carries_signature(&field.grammar))
+            || self.members.iter().any(|member| carries_signature(&member.grammar));
+        required.into_iter().chain(others.into_iter().take(usize::from(!is_signed)))
+    }
+
     pub(crate) fn carried(&self) -> impl Iterator<Item = &Hole> {
         self.grammars().flat_map(Grammar::holes)
     }
@@ -179,14 +187,15 @@ impl Templates {
             let chosen = signed.iter().map(|chosen| &chosen.pointer);
             let lies_within = others.clone().any(|other| own.holds(other) || other.holds(own))
                 || chosen.clone().any(|other| own.holds(other) && own != other)
-                || member.carries_signature() && chosen.clone().any(|other| own.holds(other) || other.holds(own));
+                || carries_signature(&member.grammar)
+                    && chosen.clone().any(|other| own.holds(other) || other.holds(own));
             if lies_within {
                 return Err(Error::configuration(format!(
                     "json: the member {} lies in another, or another in it",
                     own.text()
                 )));
             }
-            if signs_all && member.carries_signature() {
+            if signs_all && carries_signature(&member.grammar) {
                 return Err(Error::configuration("json: a signature cannot stand in the body that it signs"));
             }
         }
@@ -227,10 +236,8 @@ impl OwnField {
     }
 }
 
-impl OwnMember {
-    fn carries_signature(&self) -> bool {
-        self.grammar.holes().any(|hole| hole.source == Source::Signature)
-    }
+fn carries_signature(grammar: &Grammar) -> bool {
+    grammar.holes().any(|hole| hole.source == Source::Signature)
 }
 
 fn check_signed(claims: &Claims) -> Result<()> {
