@@ -270,8 +270,10 @@ impl Scheme {
         if !body.is_empty() && !covers_body && !claim.uncovered_body {
             return Err(Error::new(Code::NotCovered, "the body is not covered"));
         }
-        // The signature of nothing at all would open every route.
-        let says_something = if body.is_empty() { self.empty_body } else { covers_body || claim.uncovered_body };
+        // The signature of nothing at all would open every route. One that the body itself carries is of that kind with
+        // some providers; it opens those routes that say so.
+        let carries = self.claims_in_body() && claim.uncovered_body;
+        let says_something = if body.is_empty() { self.empty_body } else { covers_body || carries };
         if !says_something && !self.coverage.is_addressed() {
             return Err(Error::new(Code::NotCovered, "no body is covered, and nothing else"));
         }
