@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import Rule
 
 from audited_fastapi import bare, plain, verifier
 from sealgate import asgi, wsgi
@@ -68,17 +69,27 @@ def flask_shop(chance: Random, depth: int = 2, root: str = "") -> Flask:
 
 def _fill_flask(chance: Random, on: Flask | Blueprint, depth: int) -> None:
     for at in range(chance.randint(1, 5)):
-        path, kind = chance.choice(FLASK_PATHS), chance.randrange(6)
+        path, kind = chance.choice(FLASK_PATHS), chance.randrange(7)
         if kind < 3:
             methods, strict = chance.choice([*METHODS, None]), chance.random() < 0.7
             view = marked(chance)(lambda **values: "view")
             on.add_url_rule(path, f"view-{at}", view, methods=methods, strict_slashes=strict)
         elif kind == 3:
             on.add_url_rule(path, view_func=marked(chance)(_flask_class(chance).as_view(f"class-{at}")))
+        elif kind == 4 and isinstance(on, Flask):
+            _flask_rule(chance, on, path, at)
         elif depth:
             group = Blueprint(f"group-{at}", __name__, url_prefix=chance.choice(["/g", "/a", f"/<q{depth}>"]))
             _fill_flask(chance, group, depth - 1)
             on.register_blueprint(marked(chance)(group))
+
+
+def _flask_rule(chance: Random, app: Flask, path: str, at: int) -> None:
+    """One that Flask itself would not add: it may be for every method, and for none but a redirect."""
+    app.view_functions[f"rule-{at}"] = marked(chance)(lambda **values: "view")
+    redirect_to = chance.choice([None, None, "b"])
+    methods = chance.choice([*METHODS, None])
+    app.url_map.add(Rule(path, endpoint=f"rule-{at}", methods=methods, redirect_to=redirect_to))
 
 
 def _flask_class(chance: Random) -> type[MethodView]:

@@ -19,7 +19,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.routing import BaseConverter, Rule, ValidationError
 
-from audited_apps import answering, calls_of, verdicts_at
+from audited_apps import answering, calls_of, flask_status, judged_by_requests, verdicts_at
 from audited_fastapi import shop as fastapi_shop
 from audited_flask import entries, evidence, shop, shown, verifier
 from leaky_flask import StatusFirst
@@ -44,6 +44,9 @@ RULES = [
     "/tree/",
     "/caffè nero/<name>",
 ]
+
+#: The methods of a rule that names none.
+TAKEN = ("GET", "HEAD", "OPTIONS")
 
 
 def hello(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -80,6 +83,44 @@ def test_a_path_that_redirects_is_told_and_is_never_exempt() -> None:
     assert {"/tree": "verified", "/old": "verified"} == {path: entry.verdict for path, entry in found.items()}
     client = app.test_client()
     assert [401, 401, 200] == [client.get(path).status_code for path in ("/tree", "/old", "/tree/")]
+
+
+def test_a_path_redirects_only_with_the_methods_that_no_other_rule_takes() -> None:
+    app = shop()
+    app.add_url_rule("/<first>/<last>", "any", Sealgate.exempt("public")(lambda first, last: ""))
+    app.add_url_rule("/<any(k, l):name>/z/", "tree", lambda name: "", methods=["GET", "POST"])
+    found = entries(app)
+    redirects = [entry for entry in found if entry.kind == "redirect"]
+    assert [(("POST",), "/k/z"), (TAKEN, None)] == [(entry.methods, entry.example) for entry in redirects]
+    assert ["/l/z goes to /<first>/<last> first"] == [entry.standing.evidence[-1] for entry in redirects[1:]]
+    assert ({"exempt"}, {"verified"}) == (verdicts_at(found, "/x/y", "GET"), verdicts_at(found, "/k/z", "POST"))
+    client = app.test_client()
+    assert [200, 401] == [client.get("/k/z").status_code, client.post("/k/z").status_code]
+
+
+def test_a_rule_for_every_method_has_an_example_for_those_that_no_other_rule_takes() -> None:
+    app = shop()
+    app.add_url_rule("/<first>/<last>", "any", Sealgate.exempt("public")(lambda first, last: ""))
+    app.view_functions |= {"every": lambda name: "", "tree": lambda name: ""}
+    app.url_map.add(Rule("/<any(k):name>/every", endpoint="every"))
+    app.url_map.add(Rule("/<any(k):name>/old", endpoint="old", redirect_to="orders"))
+    app.url_map.add(Rule("/<any(k):name>/tree/", endpoint="tree"))
+    found = [entry for entry in entries(app) if entry.path.startswith("/<any") and not entry.path.endswith("/")]
+    assert [
+        ("redirect", ("*",), "/k/old"),
+        ("redirect", ("*",), "/k/tree"),
+        ("redirect", TAKEN, None),
+        ("redirect", TAKEN, None),
+        ("view", ("*",), "/k/every"),
+        ("view", TAKEN, None),
+    ] == sorted(((entry.kind, entry.methods, entry.example) for entry in found), key=str)
+    judged = list(judged_by_requests(entries(app), partial(flask_status, app)))
+    assert {("/k/every", "PURGE"), ("/k/old", "PURGE"), ("/k/tree", "PURGE")} <= {
+        (path, method) for method, path, _, _ in judged
+    }
+    assert [] == [each for each in judged if each[2] != each[3]]
+    client = app.test_client()
+    assert {200, 401} == {client.open("/k/tree", method=method).status_code for method in ("GET", "PURGE")}
 
 
 def test_what_no_rule_takes_has_an_example_that_none_takes() -> None:

@@ -92,23 +92,23 @@ class _Application:
         view = self._app.view_functions.get(route.endpoint)
         shown = getattr(view, "view_class", view)
         kind = self._kind(route)
+        methods = sorted({"WEBSOCKET"} if route.websocket else route.methods or _ALL)
         if route.redirect_to is not None:
-            yield self._redirect(route, route.rule, self._paths.redirected(route, route.rule))
+            for reached, example in self._paths.redirected(route, methods):
+                yield self._redirect(route.rule, reached, example)
             return
-        methods = {"WEBSOCKET"} if route.websocket else route.methods or _ALL
         for standing, names in by_standing(methods, lambda method: self._standing(route, view, method)).items():
-            for reached, example in self._paths.examples(route, ("*",) if "*" in names else names):
-                yield self._entry(route.rule, reached, standing, kind, shown, example)
+            for reached, example in self._paths.examples(route, names):
+                yield self._entry(route.rule, _shown(reached), standing, kind, shown, example)
         if route.strict_slashes and not route.is_leaf and route.rule != "/":
-            example = self._paths.redirected(route, route.rule.rstrip("/"))
-            if example.path is not None:
-                yield self._redirect(route, route.rule.rstrip("/"), example)
+            found = list(self._paths.redirected(route, methods, unslashed=True))
+            if any(example.path is not None for _, example in found):
+                for reached, example in found:  # methods that another rule takes too, or `*` would mean them
+                    yield self._redirect(route.rule.rstrip("/"), reached, example)
 
-    def _redirect(self, route: Route, rule: str, example: Example) -> Entry:
+    def _redirect(self, rule: str, methods: tuple[str, ...], example: Example) -> Entry:
         """Werkzeug raises it when it has found no rule, so that no rule's exemption counts."""
-        return self._entry(
-            rule, tuple(sorted(route.methods or ("*",))), self._without_route(), "redirect", None, example
-        )
+        return self._entry(rule, _shown(methods), self._without_route(), "redirect", None, example)
 
     def _missing(self) -> Entry:
         return self._entry(ANY_PATH, ("*",), self._without_route(), "missing", None, self._paths.missing())
@@ -174,6 +174,11 @@ def _matched(route: Route, method: str) -> Request:
     request = Request({"REQUEST_METHOD": "GET" if method == "WEBSOCKET" else method})
     request.url_rule = route
     return request
+
+
+def _shown(methods: tuple[str, ...]) -> tuple[str, ...]:
+    """`*` stands for those beside it as well."""
+    return ("*",) if "*" in methods else methods
 
 
 def _noted(standing: Standing, notes: list[str]) -> Standing:

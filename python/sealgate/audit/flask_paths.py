@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -26,6 +26,10 @@ class Example(NamedTuple):
     why: str = ""
 
 
+#: Methods, and what is an example for all of them.
+Reached = tuple[tuple[str, ...], Example]
+
+
 class Paths:
     """Of one map, mounted at `prefix`."""
 
@@ -34,16 +38,29 @@ class Paths:
         self._prefix = prefix
         self._adapters: dict[str, MapAdapter] = {}
 
-    def examples(self, rule: Rule, methods: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Example]]:
+    def examples(self, rule: Rule, methods: Sequence[str]) -> Iterator[Reached]:
         """A path that goes to `rule`, with those of `methods` with which it does; and the others."""
+        return self._reached(_built(rule), methods, lambda found: found is rule)
+
+    def redirected(self, rule: Rule, methods: Sequence[str], *, unslashed: bool = False) -> Iterator[Reached]:
+        """A path of `rule`, or one that lacks its last slash, with those of `methods` that redirect it; and the others.
+
+        Werkzeug redirects with the methods of the rule only where no rule before it takes the path with that method.
+        """
+        built = ((place, path.rstrip("/") if unslashed else path) for place, path in _built(rule))
+        return self._reached(built, methods, lambda found: isinstance(found, RequestRedirect))
+
+    def _reached(
+        self, built: Iterable[tuple[str, str]], methods: Sequence[str], meant: Callable[[Rule | Exception], bool]
+    ) -> Iterator[Reached]:
         reached: tuple[str, ...] = ()
         example, why = "", "no path could be made for it"
-        for place, path in _built(rule):
+        for place, path in built:
             found = {method: self._found(place, path, method) for method in methods}
-            here = tuple(method for method in methods if found[method] is rule)
+            here = tuple(method for method in methods if meant(found[method]))
             if len(here) > len(reached):
                 reached, example = here, self._prefix + path
-            others = {str(each.rule) for each in found.values() if isinstance(each, Rule) and each is not rule}
+            others = {str(each.rule) for each in found.values() if isinstance(each, Rule) and not meant(each)}
             why = f"{path} goes to {', '.join(sorted(others))} first" if others else f"{path} does not come here"
             if reached == tuple(methods):
                 break
@@ -52,15 +69,6 @@ class Paths:
         rest = tuple(method for method in methods if method not in reached)
         if rest:
             yield rest, Example(None, why)
-
-    def redirected(self, rule: Rule, pattern: str) -> Example:
-        """A path of `pattern`, which is `rule` or lacks its last slash, that is redirected."""
-        method = next(iter(rule.methods or ("GET",)))
-        for place, path in _built(rule):
-            asked = path if pattern == rule.rule else path.rstrip("/")
-            if isinstance(self._found(place, asked, method), RequestRedirect):
-                return Example(self._prefix + asked)
-        return Example(None, "no path could be made for it")
 
     def missing(self) -> Example:
         """A path that no rule takes."""
