@@ -6,9 +6,11 @@ A scheme's coverage, replay class and `weaknesses()` are derived from its parts,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 from sealgate._native import Members, Scheme
 from sealgate.home_made import JSON_FORMS, body, canonical_json, canonical_request, envelope, scoped
+from sealgate.not_hmac import NOT_HMAC
 
 __all__ = [
     "ADYEN_PLATFORMS",
@@ -327,3 +329,11 @@ def by_name() -> dict[str, Scheme]:
     presets = [value for value in globals().values() if isinstance(value, Scheme)]
     forms = [canonical_json(form=form) for form in JSON_FORMS]
     return {scheme.name: scheme for scheme in (*presets, body(), *forms, canonical_request(), scoped(), envelope())}
+
+
+if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
+
+    def __getattr__(name: str) -> NoReturn:
+        """Says of what is no HMAC why there is no preset."""
+        said = NOT_HMAC.get(name.lower().replace("_", "-")) if name.isupper() else None
+        raise AttributeError(said or f"module {__name__!r} has no attribute {name!r}", name=name)

@@ -18,13 +18,13 @@ import click
 
 from sealgate import Key, KeyRing, Scheme, Signer, Verifier, __version__, canonicalize_json, schemes
 from sealgate.cli.audit import audit
+from sealgate.cli.described import SchemeName, lines, list_schemes
 from sealgate.cli.keys import keys
 from sealgate.cli.message import Message
 from sealgate.cli.mistakes import mistakes
 from sealgate.cli.posture import posture
 from sealgate.exceptions import CanonicalizationError, ConfigurationError, Rejected
 from sealgate.keys import from_environment
-from sealgate.printable import printable
 
 __all__ = ["cli", "main"]
 
@@ -59,9 +59,8 @@ def cli() -> None:
     """HMAC request signatures: sign and verify messages, and see what each scheme covers."""
 
 
-cli.add_command(audit)
-cli.add_command(keys)
-cli.add_command(posture)
+for command in (audit, keys, posture, list_schemes):
+    cli.add_command(command)
 
 
 def main() -> None:
@@ -77,7 +76,7 @@ def _format(command: _F) -> _F:
 def _message_options(command: _F) -> _F:
     options: list[Callable[[Any], Any]] = [
         click.argument("file", type=click.File("rb")),
-        click.option("--scheme", "scheme_name", required=True, type=click.Choice(sorted(schemes.by_name()))),
+        click.option("--scheme", "scheme_name", required=True, type=SchemeName()),
         click.option(
             "--key-env", required=True, metavar="NAME", help="Environment variable with the key: text, or a JWK."
         ),
@@ -174,19 +173,11 @@ def verify(file: IO[bytes], at: int | None, form: str, **options: Any) -> None:
         verified = verifier.verify(message.request(None, setting.params))
     except Rejected as error:
         rejected = {"verdict": "rejected", "code": error.code, "reason": str(error)}
-        click.echo(json.dumps(rejected, indent=2) if form == "json" else _lines(rejected))
+        click.echo(json.dumps(rejected, indent=2) if form == "json" else lines(rejected))
         sys.exit(1)
     names = ("key_id", "scheme", "covered", "created", "nonce", "message_id")
     proven = {"verdict": "verified"} | {name: getattr(verified, name) for name in names}
-    click.echo(json.dumps(proven, indent=2) if form == "json" else _lines(proven))
-
-
-@cli.command("schemes")
-@_format
-def list_schemes(form: str) -> None:
-    """List the schemes: their fields, hash, what they cover, and where they are weak."""
-    listed = [_described(scheme) for scheme in schemes.by_name().values()]
-    click.echo(json.dumps(listed, indent=2) if form == "json" else "\n\n".join(map(_lines, listed)))
+    click.echo(json.dumps(proven, indent=2) if form == "json" else lines(proven))
 
 
 @cli.command()
@@ -279,22 +270,3 @@ def _hold(servers: list[str]) -> None:
 
 def _clock(at: int | None) -> Callable[[], float]:
     return time.time if at is None else lambda: float(at)
-
-
-def _described(scheme: Scheme) -> dict[str, Any]:
-    return {
-        "scheme": scheme.name,
-        "fields": list(scheme.fields),
-        "members": list(scheme.members),
-        "hash": scheme.hash,
-        "covered": list(scheme.covered),
-        "max_age": scheme.max_age,
-        "replay": scheme.replay_class,
-        "weaknesses": sorted(scheme.weaknesses()),
-    }
-
-
-def _lines(facts: dict[str, Any]) -> str:
-    """One fact a line; what there is none of is left out."""
-    shown = {name: " ".join(value) if isinstance(value, list | tuple) else value for name, value in facts.items()}
-    return "\n".join(f"{name:<12}{printable(str(value))}" for name, value in shown.items() if value not in {None, ""})
