@@ -19,17 +19,27 @@ def run(*args: str, message: bytes | None = None, key: str | None = KEY) -> Resu
     return CliRunner().invoke(cli, list(args), input=message, env={"DEMO_KEY": key})
 
 
-def sign(message: bytes = PLAIN, *more: str, scheme: str = "rfc9421", key: str = KEY) -> bytes:
+def sign(message: bytes = PLAIN, *more: str, scheme: str = "rfc9421", key: str | None = None) -> bytes:
     done = run(
-        "sign", "--scheme", scheme, "--key-env", "DEMO_KEY", *_named(scheme, more), "-", message=message, key=key
+        *["sign", "--scheme", scheme, "--key-env", "DEMO_KEY", *_named(scheme, more), "-"],
+        message=message,
+        key=key_for(scheme) if key is None else key,
     )
     assert (done.exit_code, done.stderr) == (0, "")
     return done.stdout_bytes
 
 
-def verify(message: bytes, *more: str, scheme: str = "rfc9421", key: str | None = KEY) -> Result:
-    named = _named(scheme, more)
+def verify(message: bytes, *more: str, scheme: str = "rfc9421", key: str | None = "of the scheme") -> Result:
+    named = [*_named(scheme, more), *(["--uncovered", "body"] if scheme == "mailgun" else [])]
+    key = key_for(scheme) if key == "of the scheme" else key
     return run("verify", "--scheme", scheme, "--key-env", "DEMO_KEY", *named, "-", message=message, key=key)
+
+
+def key_for(scheme: str) -> str:
+    """The key as the party writes it."""
+    text = base64.b64encode(KEY.encode()).decode()
+    forms = {"text": KEY, "hex": KEY.encode().hex(), "base64": text, "whsec": f"whsec_{text}"}
+    return forms[schemes.by_name()[scheme].key_form]
 
 
 def verdict(done: Result) -> str:
@@ -55,6 +65,9 @@ def _named(scheme: str, more: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def message_for(scheme: str) -> bytes:
-    """Octets of any kind; or JSON where the scheme reads it; or nothing where it covers no body."""
-    bodies = {"scoped": b"", "envelope": b'{"data": 1}'} | {name: b"1" for name in schemes.by_name() if "json" in name}
+    """Octets of any kind; or JSON or a form where the scheme reads it; or nothing where it covers no body."""
+    if schemes.by_name()[scheme].body_form == "form":
+        return HEAD.replace(b"application/json", b"application/x-www-form-urlencoded") + b"amount=1"
+    bodies = {"scoped": b"", "envelope": b'{"data": 1}', "linear": b'{"amount": 1}', "mailgun": b'{"signature": {}}'}
+    bodies |= {name: b"1" for name in schemes.by_name() if name.startswith("canonical-json")}
     return HEAD + bodies.get(scheme, BODY)

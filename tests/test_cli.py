@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from command_line import AT, BODY, HEAD, KEY, PLAIN, code, message_for, mistake, run, sign, verdict, verify
-from sealgate import __version__, schemes
+from sealgate import Scheme, __version__, schemes
 
 # keygen
 
@@ -53,7 +53,11 @@ def test_what_is_signed_verifies_with_every_scheme(scheme: str) -> None:
     assert (done.exit_code, verdict(done)) == (0, "verified")
 
 
-@pytest.mark.parametrize("scheme", sorted({*schemes.by_name()} - {"scoped"}))
+def covers_body(scheme: Scheme) -> bool:
+    return any(part in {"body", "content-digest"} or part.startswith("json:") for part in scheme.covered)
+
+
+@pytest.mark.parametrize("scheme", sorted(name for name, each in schemes.by_name().items() if covers_body(each)))
 def test_a_changed_body_is_rejected_with_every_scheme(scheme: str) -> None:
     head, end, body = sign(message_for(scheme), scheme=scheme).partition(b"\r\n\r\n")
     done = verify(head + end + body.replace(b"1", b"2", 1), scheme=scheme)
@@ -83,6 +87,32 @@ def test_a_scheme_that_writes_into_the_body_gives_the_whole_message() -> None:
     assert signed == sign(signed, scheme="envelope")
     done = run("sign", *["--scheme", "envelope", "--key-env", "DEMO_KEY", "--format", "json", "-"], message=HEAD + body)
     assert {"scheme": "envelope", "fields": [], "body": expected} == json.loads(done.stdout)
+
+
+def test_a_scheme_that_writes_into_the_query_gives_the_whole_message() -> None:
+    digest = hashlib.sha256(BODY).hexdigest()
+    mac = hmac.new(KEY.encode(), f"https://api.shop.example/orders?bodySHA256={digest}".encode(), "sha1").digest()
+    field = b"X-Twilio-Signature: " + base64.b64encode(mac) + b"\r\n"
+    signed = sign(PLAIN, scheme="twilio-json")
+    line = f"POST /orders?bodySHA256={digest} HTTP/1.1\r\n".encode()
+    assert line in signed
+    assert field.lower() in signed.lower()
+    assert BODY == signed.partition(b"\r\n\r\n")[2]
+    listed = json.loads(sign(PLAIN, "--format", "json", scheme="twilio-json"))
+    assert {"scheme", "fields", "target"} == set(listed)
+    assert f"/orders?bodySHA256={digest}" == listed["target"]
+
+
+def test_what_is_not_covered_is_taken_where_that_is_said() -> None:
+    signed = sign(PLAIN.replace(b"/orders", b"/orders?dry=1"), scheme="github")
+    assert code(verify(signed, scheme="github")) == "component-not-covered"
+    assert verify(signed, "--uncovered", "query", scheme="github").exit_code == 0
+    assert code(verify(signed, "--uncovered", "body", scheme="github")) == "component-not-covered"
+
+
+def test_a_key_is_read_as_the_party_writes_it() -> None:
+    done = verify(PLAIN, scheme="standard-webhooks", key=KEY)
+    assert mistake(done) == "--key-env: DEMO_KEY: key: expected whsec_ and the base64 of 24 to 64 bytes"
 
 
 def test_the_signature_is_the_one_that_the_standard_library_makes() -> None:

@@ -78,7 +78,10 @@ def _message_options(command: _F) -> _F:
         click.argument("file", type=click.File("rb")),
         click.option("--scheme", "scheme_name", required=True, type=SchemeName()),
         click.option(
-            "--key-env", required=True, metavar="NAME", help="Environment variable with the key: text, or a JWK."
+            "--key-env",
+            required=True,
+            metavar="NAME",
+            help="Environment variable with the key: as the party writes it, or a JWK.",
         ),
         click.option("--key-id", metavar="ID", help="The key's id; the `kid` of a JWK by default."),
         click.option("--origin", metavar="URL", help="Of the service; by default `https://` and the Host field."),
@@ -140,27 +143,36 @@ def canonicalize(file: IO[bytes], canonical_form: str, round_integers: bool, for
 def sign(file: IO[bytes], at: int | None, form: str, **options: Any) -> None:
     """Print the HTTP message in FILE (- is standard input) with its signature added, and otherwise as it was.
 
-    With --format json: the fields to add, and the body where the scheme writes into it.
+    With --format json: the fields to add, and the target and the body where the scheme writes into them.
     """
     message, setting = Message.read(file), _Setting.of(**options)
     signer = Signer(setting.scheme, key=setting.key, key_id=setting.key_id, clock=_clock(at))
     request = message.request(setting.origin_for(message), setting.params)
-    body = None
-    if setting.scheme.claims_in_body:
+    target = body = None
+    if setting.scheme.query or setting.scheme.members:
         signed = signer.sign(request)
-        added, body = message.added(signed), signed.body
+        added = message.added(signed)
+        target = signed.target if setting.scheme.query else None
+        body = signed.body if setting.scheme.members else None
     else:
         added = signer.sign_headers(request)
     if form == "json":
-        written = {} if body is None else {"body": body.decode()}
+        written = {"target": target, "body": None if body is None else body.decode()}
+        written = {name: text for name, text in written.items() if text is not None}
         click.echo(json.dumps({"scheme": setting.scheme.name, "fields": added} | written, indent=2))
     else:
-        click.echo(message.with_signature(added, body), nl=False)
+        click.echo(message.with_signature(added, target, body), nl=False)
 
 
 @cli.command()
 @_message_options
-def verify(file: IO[bytes], at: int | None, form: str, **options: Any) -> None:
+@click.option(
+    "--uncovered",
+    multiple=True,
+    type=click.Choice(["query", "body"]),
+    help="Take it though the signature does not cover it; may be given twice.",
+)
+def verify(file: IO[bytes], at: int | None, form: str, uncovered: tuple[str, ...], **options: Any) -> None:
     """Verify the HTTP message in FILE (- is standard input): exit 0 and the verdict, or exit 1 and the reason code.
 
     Replays are not looked for: one message has no past. Without --origin, the Host field is believed.
@@ -170,7 +182,7 @@ def verify(file: IO[bytes], at: int | None, form: str, **options: Any) -> None:
     origin = setting.origin_for(message)
     verifier = Verifier(setting.scheme, keys=ring, origin=origin, replay="off", clock=_clock(at))
     try:
-        verified = verifier.verify(message.request(None, setting.params))
+        verified = verifier.verify(message.request(None, setting.params), uncovered=frozenset(uncovered))
     except Rejected as error:
         rejected = {"verdict": "rejected", "code": error.code, "reason": str(error)}
         click.echo(json.dumps(rejected, indent=2) if form == "json" else lines(rejected))
@@ -252,7 +264,7 @@ class _Setting:
 def _key(variable: str, scheme: Scheme) -> tuple[Key, str | None]:
     """The key in an environment variable, and its key id where it is a JSON Web Key."""
     try:
-        key, key_id, algorithm = from_environment(variable)
+        key, key_id, algorithm = from_environment(variable, scheme.key_form)
     except ConfigurationError as error:
         raise ConfigurationError(f"--key-env: {error}") from None
     if algorithm is not None and _JWK_HASHES.get(algorithm) != scheme.hash:

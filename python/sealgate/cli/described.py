@@ -83,7 +83,7 @@ def described(scheme: Scheme) -> dict[str, Any]:
         "scheme": scheme.name,
         "fields": list(scheme.fields),
         "members": list(scheme.members),
-        "query_parameters": list(scheme.query),
+        "parameters": list(scheme.query),
         "hash": scheme.hash,
         "key": scheme.key_form,
         "key_id": "named" if scheme.names_key else "none",
@@ -106,7 +106,7 @@ def _is_addressed(scheme: Scheme) -> bool:
 def lines(facts: dict[str, Any]) -> str:
     """One fact a line; what there is none of is left out."""
     shown = {name: " ".join(value) if isinstance(value, list | tuple) else value for name, value in facts.items()}
-    return "\n".join(f"{name:<17}{printable(str(value))}" for name, value in shown.items() if value not in {None, ""})
+    return "\n".join(f"{name:<12}{printable(str(value))}" for name, value in shown.items() if value not in {None, ""})
 
 
 def _page(facts: Sequence[dict[str, Any]]) -> str:
@@ -128,7 +128,7 @@ def _row(facts: dict[str, Any]) -> list[str]:
         _code(
             [
                 *facts["fields"],
-                *(f"?{name}" for name in facts["query_parameters"]),
+                *(f"?{name}" for name in facts["parameters"]),
                 *(f"body {pointer}" for pointer in facts["members"]),
             ]
         ),

@@ -67,12 +67,17 @@ class Message:
         given = [(name.lower().decode(), value.decode("latin-1")) for name, value in self.fields]
         return [field for field in signed.headers if field not in given]
 
-    def with_signature(self, added: list[tuple[str, str]], body: bytes | None) -> bytes:
-        """The message with these fields, in place of any of the same names, and this body if it is another."""
+    def with_signature(self, added: list[tuple[str, str]], target: str | None, body: bytes | None) -> bytes:
+        """The message with these fields, in place of any of the same names, and this target and body if there are."""
+        line = (
+            self.lines[0]
+            if target is None
+            else self.lines[0].replace(b" %b " % self.target, b" %b " % target.encode("latin-1"))
+        )
         names = {name.lower().encode() for name, _ in added}
         kept = [line for (name, _), line in zip(self.fields, self.lines[1:], strict=True) if name.lower() not in names]
         new = [f"{name}: {value}".encode("latin-1") + self.end for name, value in added]
-        return b"".join([self.lines[0], *kept, *new, self.end, self.body if body is None else body])
+        return b"".join([line, *kept, *new, self.end, self.body if body is None else body])
 
 
 def _request_line(line: bytes, wrong: _Wrong) -> tuple[str, bytes]:
