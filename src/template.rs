@@ -11,6 +11,7 @@ use crate::mac::{Hash, Signature};
 use crate::part::{Hole, Source, unknown};
 use crate::request::Request;
 use crate::signature_base::{Filling, SignatureBase, find};
+use crate::times::TimeForm;
 use crate::transform::{Transform, transformed};
 
 /// A parsed template.
@@ -150,10 +151,13 @@ impl Template {
         }
     }
 
-    /// Whether a literal holds a comma; where none does, a comma in the field is a joined duplicate.
+    /// Whether a comma belongs in it; where none does, a comma in the field is a joined duplicate.
     #[must_use]
     pub fn has_comma(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Literal(literal) if literal.contains(&b',')))
+        self.parts.iter().any(|part| match part {
+            Part::Literal(literal) => literal.contains(&b','),
+            Part::Hole(hole) => hole.time_form() == TimeForm::HttpDate,
+        })
     }
 
     /// Whether a part of variable length is followed by another part, with nothing to say where it ends. `carriers`:
