@@ -95,7 +95,12 @@ impl ReplaySet {
 impl ReplaySet {
     /// What `enter` says at this time; whatever it says but `new`, it says by the clock.
     #[inline]
-    fn entered<T: PartialEq>(&self, py: Python<'_>, new: T, enter: impl Fn(i64) -> Result<T, Error>) -> PyResult<T> {
+    fn entered<T: Copy + PartialEq>(
+        &self,
+        py: Python<'_>,
+        new: T,
+        enter: impl Fn(i64) -> Result<T, Error>,
+    ) -> PyResult<T> {
         if self.is_system && !self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOKS) {
             match enter(self.last.load(Ordering::Relaxed)) {
                 Ok(seen) if seen == new => return Ok(seen),
