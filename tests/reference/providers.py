@@ -228,10 +228,17 @@ def versions(name: str) -> Place:
 BODY_ALONE = frozenset({"method-not-covered", "target-not-covered", "query-not-covered", "audience"})
 
 
-def raw(place: Place, encoding: Encoding, hash: str = "sha256", *, repeats: bool = False) -> Provider:
+def raw(
+    place: Place,
+    encoding: Encoding,
+    hash: str = "sha256",
+    *,
+    key: Callable[[bytes], bytes | str] = bytes,
+    repeats: bool = False,
+) -> Provider:
     """The body as received, and nothing else."""
     lacks = BODY_ALONE | {"no-time"} | ({"sha1"} if hash == "sha1" else set())
-    return Provider(place, encoding, lambda message, *_: message.body, lacks, hash=hash, repeats=repeats)
+    return Provider(place, encoding, lambda message, *_: message.body, lacks, hash=hash, key=key, repeats=repeats)
 
 
 def stamped(
@@ -269,13 +276,43 @@ def plain_delimiters(uri: str) -> str:
 
 
 PROVIDERS = {
+    "adyen-platforms": raw(
+        beside(field("HmacSignature"), constants=[("Protocol", "HmacSHA256")]), BASE64, key=bytes.hex
+    ),
     "asana": raw(field("X-Hook-Signature"), HEX),
     "bitbucket": raw(field("X-Hub-Signature", "sha256="), HEX),
+    "box": Provider(
+        beside(
+            any_of("Box-Signature-Primary", "Box-Signature-Secondary"),
+            time="Box-Delivery-Timestamp",
+            constants=[("Box-Signature-Version", "1"), ("Box-Signature-Algorithm", "HmacSHA256")],
+        ),
+        BASE64,
+        lambda message, said, _: message.body + said.time.encode(),
+        BODY_ALONE | {"no-nonce", "adjacent-parts"},
+        clock=RFC3339,
+        max_age=600,
+    ),
     "calendly": stamped(members("Calendly-Webhook-Signature", ",", "v1", "t"), "TIME.", 180, repeats=True),
+    "clerk": webhooks("svix", whsec),
     "cloudflare-stream": stamped(members("Webhook-Signature", ",", "sig1", "time"), "TIME.", None, repeats=True),
+    "docusign": raw(any_of(*(f"X-DocuSign-Signature-{nth}" for nth in range(1, 17))), BASE64),
+    "dodo": webhooks("webhook", whsec),
     "dropbox": raw(field("X-Dropbox-Signature"), HEX),
     "gitea": raw(field("X-Gitea-Signature"), HEX),
     "github": raw(field("X-Hub-Signature-256", "sha256="), HEX),
+    "gitlab": webhooks("webhook", whsec),
+    "hubspot": Provider(
+        beside(field("X-HubSpot-Signature-v3"), time="X-HubSpot-Request-Timestamp"),
+        BASE64,
+        lambda message, said, uri: (
+            (message.method + plain_delimiters(uri)).encode() + message.body + said.time.encode()
+        ),
+        frozenset({"no-nonce", "adjacent-parts", "lossy-transform"}),
+        ("@method", "@target-uri", "body"),
+        clock=MILLISECONDS,
+        max_age=300,
+    ),
     "intercom": raw(field("X-Hub-Signature", "sha1="), HEX, "sha1"),
     "launchdarkly": raw(field("X-LD-Signature"), HEX),
     "lemon-squeezy": raw(field("X-Signature"), HEX),
@@ -283,10 +320,14 @@ PROVIDERS = {
     "meta": raw(field("X-Hub-Signature-256", "sha256="), HEX),
     "mux": stamped(members("Mux-Signature", ",", "v1", "t"), "TIME.", 300, repeats=True),
     "notion": raw(field("X-Notion-Signature", "sha256="), HEX),
+    "openai": webhooks("webhook", whsec),
     "paddle": stamped(members("Paddle-Signature", ";", "h1", "ts"), "TIME:", 5),
     "pagerduty": raw(members("X-PagerDuty-Signature", ",", "v1"), HEX, repeats=True),
     "paystack": raw(field("X-Paystack-Signature"), HEX, "sha512"),
+    "polar": webhooks("webhook", bytes),
     "razorpay": raw(field("X-Razorpay-Signature"), HEX),
+    "replicate": webhooks("webhook", whsec),
+    "resend": webhooks("svix", whsec),
     "sentry": raw(field("Sentry-Hook-Signature"), HEX),
     "shopify": raw(field("X-Shopify-Hmac-Sha256"), BASE64),
     "slack": stamped(beside(field("X-Slack-Signature", "v0="), time="X-Slack-Request-Timestamp"), "v0:TIME:", 300),
@@ -297,8 +338,10 @@ PROVIDERS = {
         frozenset({"no-time", "method-not-covered", "adjacent-parts"}),
         ("@target-uri", "body"),
     ),
+    "standard-webhooks": webhooks("webhook", whsec),
     "stream-chat": raw(field("X-Signature"), HEX),
     "stripe": stamped(members("Stripe-Signature", ",", "v1", "t"), "TIME.", 300, repeats=True),
+    "svix": webhooks("svix", whsec),
     "trello": Provider(
         field("X-Trello-Webhook"),
         BASE64,
@@ -307,11 +350,33 @@ PROVIDERS = {
         ("body", "@target-uri"),
         "sha1",
     ),
+    "twitch": Provider(
+        beside(
+            field("Twitch-Eventsub-Message-Signature", "sha256="),
+            id="Twitch-Eventsub-Message-Id",
+            time="Twitch-Eventsub-Message-Timestamp",
+        ),
+        HEX,
+        lambda message, said, _: (said.id + said.time).encode() + message.body,
+        BODY_ALONE | {"no-nonce", "adjacent-parts"},
+        clock=RFC3339,
+        max_age=600,
+    ),
     "typeform": raw(field("Typeform-Signature", "sha256="), BASE64),
     "vercel": raw(field("X-Vercel-Signature"), HEX, "sha1"),
     "woocommerce": raw(field("X-WC-Webhook-Signature"), BASE64),
+    "workos": stamped(members("WorkOS-Signature", ",", "v1", "t"), "TIME.", 180, clock=MILLISECONDS, repeats=True),
     "x": raw(field("X-Twitter-Webhooks-Signature", "sha256="), BASE64),
     "xero": raw(field("X-Xero-Signature"), BASE64),
+    "zendesk": Provider(
+        beside(field("X-Zendesk-Webhook-Signature"), time="X-Zendesk-Webhook-Signature-Timestamp"),
+        BASE64,
+        lambda message, said, _: said.time.encode() + message.body,
+        BODY_ALONE | {"no-nonce"},
+        clock=RFC3339,
+        max_age=300,
+        empty_body=True,
+    ),
     "zoom": stamped(beside(field("X-Zm-Signature", "v0="), time="X-Zm-Request-Timestamp"), "v0:TIME:", 300),
 }
 
