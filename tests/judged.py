@@ -42,6 +42,7 @@ class Judged:
     hash: str = "sha256"
     named: bool = False
     repeats: bool = False
+    empty_body: bool = False
     written: Callable[[bytes], bytes | str] = bytes
 
     def proof(self, message: Message, now: float = NOW) -> Proof:
@@ -101,7 +102,7 @@ def _provider(name: str, provider: Provider) -> Judged:
     return Judged(
         schemes.by_name()[name],
         _POST if "query-not-covered" in provider.lacks else _WITH_QUERY,
-        lambda message, key, created, nonce: provider.sign(message, key, created, nonce, ORIGIN),
+        lambda message, key, created, id: provider.sign(message, key, created, id.replace(".", "_"), ORIGIN),
         lambda message, ring, now: provider.judge(message, ring, now, ORIGIN),
         provider.lacks,
         provider.covered,
@@ -110,6 +111,7 @@ def _provider(name: str, provider: Provider) -> Judged:
         provider.max_age,
         provider.hash,
         repeats=provider.repeats,
+        empty_body=provider.empty_body,
         written=provider.key,
     )
 

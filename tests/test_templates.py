@@ -162,7 +162,7 @@ def test_a_signature_of_any_other_length_is_a_refusal(name: str) -> None:
     signed = judged.signed()
     for length in [*range(130), 1000, 8191, 8192, 8193, 10_000, 100_000]:
         for text in ("0" * length, "=" * length, ":" + "A" * length + ":", "\xff" * length):
-            for field in judged.scheme.fields:
+            for field in {field for field, _ in signed.headers} & set(judged.fields):
                 with pytest.raises(Rejected):
                     judged.verifier().verify(as_request(with_field(signed, field, text)))
 

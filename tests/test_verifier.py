@@ -302,7 +302,8 @@ def test_both_drivers_give_one_verdict(judged: Judged, verify: Verify) -> None:
 
 @each_scheme
 def test_any_key_of_a_ring_may_match_and_the_verdict_says_which(judged: Judged) -> None:
-    ring = {KEY_ID: [OTHER_KEY, KEY], "globex": b"another key of thirty-two octets"}
+    other, key, third = map(judged.written, (OTHER_KEY, KEY, b"another key of thirty-two octets"))
+    ring = {KEY_ID: [other, key], "globex": third}
     assert KEY_ID == judged.verifier(keys=ring).verify(as_request(judged.signed())).key_id
 
 
