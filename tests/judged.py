@@ -102,7 +102,7 @@ def _provider(name: str, provider: Provider) -> Judged:
     return Judged(
         schemes.by_name()[name],
         _POST if "query-not-covered" in provider.lacks else _WITH_QUERY,
-        lambda message, key, created, id: provider.sign(message, key, created, id.replace(".", "_"), ORIGIN),
+        lambda message, key, created, nonce: provider.sign(message, key, created, nonce.replace(".", "_"), ORIGIN),
         lambda message, ring, now: provider.judge(message, ring, now, ORIGIN),
         provider.lacks,
         provider.covered,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -30,9 +31,7 @@ def _stripe() -> Library:
         return stripe.WebhookSignature.verify_header(it.text, it.fields["stripe-signature"], it.key, 300)
 
     def signs(it: Exchange) -> dict[str, str]:
-        return {
-            "Stripe-Signature": stripe.WebhookSignature.generate_signature_header(it.text, it.key, it.created)
-        }
+        return {"Stripe-Signature": stripe.WebhookSignature.generate_signature_header(it.text, it.key, it.created)}
 
     return Library("stripe", accepts, signs)
 
@@ -77,7 +76,15 @@ def _twilio() -> Library:
         lambda it: {"X-Twilio-Signature": RequestValidator(it.key).compute_signature(it.url, pairs(it))},
         form,
         kind="application/x-www-form-urlencoded",
+        says=lambda body: parse_qs(body.decode(), keep_blank_values=True),
     )
+
+
+def _mailgun() -> Library:
+    def accepts(it: Exchange) -> bool:
+        return mailgun.security.SecurityGuard.verify_webhook(signing_key=it.key, **json.loads(it.text)["signature"])
+
+    return Library("mailgun", accepts)
 
 
 def _twilio_json() -> Library:
@@ -161,5 +168,6 @@ LIBRARIES = {
     "adyen": _adyen(),
     "gidgethub": _github(),
     "razorpay": _razorpay(),
+    "mailgun": _mailgun(),
     "resend": _resend(),
 }

@@ -12,9 +12,10 @@ from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
-from reference import PROVIDERS, Message
+from reference import INSIDE, PROVIDERS, Inside, Message, Provider
 from sealgate import Rejected, Request, Scheme, Signer, Verifier, schemes
 
+JUDGES: dict[str, Provider | Inside] = {**PROVIDERS, **INSIDE}
 ORIGIN = "https://hooks.shop.example"
 HOST = "hooks.shop.example"
 _KEY = string.ascii_letters + string.digits + "-_"
@@ -45,8 +46,8 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Library:
-    """`signs`: the fields that it adds, where it can sign. `body`: what it can be given. `sees`: what it does not look at
-    of a field, and so accepts where we refuse."""
+    """`signs`: the fields that it adds, where it can sign. `body`: what it can be given. `reads`: what it makes of a field
+    of its own, where it takes several spellings for one. `says`: what a body says, where the octets are not signed."""
 
     scheme: str
     accepts: Callable[[Exchange], Any]
@@ -54,6 +55,7 @@ class Library:
     body: Callable[[Random], bytes] = lambda rng: json_text(rng)
     kind: str = "application/json"
     reads: Callable[[str], Any] = str
+    says: Callable[[bytes], Any] = bytes
 
     @property
     def preset(self) -> Scheme:
@@ -80,26 +82,28 @@ class Library:
 
     def exchange(self, rng: Random) -> Exchange:
         """A random one, unsigned. Their clocks are the system's."""
-        key = PROVIDERS[self.scheme].key("".join(rng.choices(_KEY, k=rng.randint(24, 64))).encode())
+        key = JUDGES[self.scheme].key("".join(rng.choices(_KEY, k=rng.randint(24, 64))).encode())
         path = "/" + "".join(rng.choices(string.ascii_letters + "-._~%", k=rng.randint(0, 20))).replace("%", "%C3%A9")
         query = urlencode({"a b": "".join(rng.choices(_TEXT, k=3)), "c": rng.randrange(10**6)})
         target = path if "query-not-covered" in self.preset.weaknesses() else rng.choice([path, f"{path}?{query}"])
         message = Message("POST", target, [("Host", HOST), ("Content-Type", self.kind)], self.body(rng))
-        id = "msg_" + "".join(rng.choices(string.ascii_letters + string.digits, k=rng.randint(1, 30)))
-        return Exchange(message, key if isinstance(key, str) else key.decode(), int(time.time()), id)
+        message_id = "msg_" + "".join(rng.choices(string.ascii_letters + string.digits, k=rng.randint(12, 40)))
+        return Exchange(message, key if isinstance(key, str) else key.decode(), int(time.time()), message_id)
 
     def signed_by_them(self, exchange: Exchange) -> Exchange:
         """Or by the independent judge, where the library only verifies."""
         if self.signs is not None:
             return replace(exchange, message=exchange.message.plus(list(self.signs(exchange).items())))
-        provider, key = PROVIDERS[self.scheme], octets(exchange.key)
+        provider, key = JUDGES[self.scheme], octets(exchange.key)
         signed = provider.sign(exchange.message, key, exchange.created, exchange.id, ORIGIN)
         return replace(exchange, message=signed)
 
     def signed_by_us(self, exchange: Exchange) -> Exchange:
         message = exchange.message
         signer = Signer(self.preset, key=exchange.key, clock=lambda: exchange.created)
-        signed = signer.sign(Request(message.method, message.target, list(message.headers), message.body, origin=ORIGIN))
+        signed = signer.sign(
+            Request(message.method, message.target, list(message.headers), message.body, origin=ORIGIN)
+        )
         return replace(
             exchange, message=Message(signed.method, signed.target, list(signed.headers), signed.body or b"")
         )
@@ -109,7 +113,7 @@ class Library:
         message, preset = exchange.message, self.preset
         changed: dict[str, Message] = {}
         if "body" in preset.covered:
-            changed["body"] = replace(message, body=other(rng, message.body.decode("latin-1")).encode("latin-1"))
+            changed["body"] = replace(message, body=self.another(rng, message.body))
         if "target-not-covered" not in preset.weaknesses():
             changed["target"] = replace(message, target="/" + other(rng, message.target[1:] + "a"))
         if "method-not-covered" not in preset.weaknesses():
@@ -121,6 +125,11 @@ class Library:
                 headers[at] = (name, other(rng, value))
                 changed[name] = replace(message, headers=headers)
         yield from ((part, replace(exchange, message=one)) for part, one in changed.items())
+
+    def another(self, rng: Random, body: bytes) -> bytes:
+        while self.says(changed := other(rng, body.decode("latin-1")).encode("latin-1")) == self.says(body):
+            pass
+        return changed
 
     def reads_the_same(self, one: Exchange, other: Exchange) -> bool:
         """Whether, to the library, no more was changed than a spelling: we know one spelling only."""

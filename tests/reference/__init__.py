@@ -7,6 +7,7 @@ stricter than it is kind: what it accepts, sealgate must accept, and what sealga
 from __future__ import annotations
 
 from reference.canonical import Json, canonical_json, es6_number, python_json, read_json
+from reference.inside import INSIDE, Inside
 from reference.message import Memory, Message, Pairs, Proof, Refused, Ring, mac
 from reference.parts import FORMS, member, only, scoped_base, sign_envelope, sign_scoped, verify_envelope, verify_scoped
 from reference.providers import BODY_ALONE, PROVIDERS, Provider, sign_github
@@ -31,8 +32,10 @@ from reference.templates import (
 __all__ = [
     "BODY_ALONE",
     "FORMS",
+    "INSIDE",
     "PLAIN",
     "PROVIDERS",
+    "Inside",
     "Json",
     "Memory",
     "Message",

@@ -193,8 +193,8 @@ def any_of(*names: str) -> Place:
     return Place(names, read, lambda said: [(names[0], said.signatures[0])])
 
 
-def members(name: str, separator: str, signature: str, time: str | None = None) -> Place:
-    """One field, in members that may repeat, in any order, unknown ones ignored."""
+def members(name: str, separator: str, signature: str, time: str | None = None, *, blank: str = "") -> Place:
+    """One field, in members that may repeat, in any order, unknown ones ignored. `blank`: after a separator."""
 
     def read(message: Message) -> Said:
         text = need(message, name)
@@ -208,7 +208,7 @@ def members(name: str, separator: str, signature: str, time: str | None = None) 
 
     def write(said: Said) -> Pairs:
         pairs = [*([(time, said.time)] if time else []), (signature, said.signatures[0])]
-        return [(name, separator.join("=".join(pair) for pair in pairs))]
+        return [(name, (separator + blank).join("=".join(pair) for pair in pairs))]
 
     return Place((name,), read, write)
 
@@ -365,7 +365,9 @@ PROVIDERS = {
     "typeform": raw(field("Typeform-Signature", "sha256="), BASE64),
     "vercel": raw(field("X-Vercel-Signature"), HEX, "sha1"),
     "woocommerce": raw(field("X-WC-Webhook-Signature"), BASE64),
-    "workos": stamped(members("WorkOS-Signature", ",", "v1", "t"), "TIME.", 180, clock=MILLISECONDS, repeats=True),
+    "workos": stamped(
+        members("WorkOS-Signature", ",", "v1", "t", blank=" "), "TIME.", 180, clock=MILLISECONDS, repeats=True
+    ),
     "x": raw(field("X-Twitter-Webhooks-Signature", "sha256="), BASE64),
     "xero": raw(field("X-Xero-Signature"), BASE64),
     "zendesk": Provider(

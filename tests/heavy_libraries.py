@@ -1,0 +1,121 @@
+"""The larger of the providers' libraries and we, 200 messages each way: `python tests/heavy_libraries.py [COUNT]`.
+
+They come with the extra `providers`, which the tests do without. Exit code 1 where one does not agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import sys
+from typing import Any
+
+import linebot.v3.webhook
+import openai
+import polar.webhooks
+import stream_chat.webhook
+import workos.webhooks._verification
+from hubspot.utils.signature import Signature
+from square.utils.webhooks_helper import verify_signature
+
+from provider_libraries import Exchange, Library, any_octets, disagreements
+from reference.providers import plain_delimiters
+
+
+def _square() -> Library:
+    def accepts(it: Exchange) -> bool:
+        return verify_signature(
+            request_body=it.text,
+            signature_header=it.fields["x-square-hmacsha256-signature"],
+            signature_key=it.key,
+            notification_url=it.url,
+        )
+
+    return Library("square", accepts)
+
+
+def _hubspot() -> Library:
+    """It leaves the escapes in the URI to its caller."""
+
+    def signs(it: Exchange) -> dict[str, str]:
+        at = str(it.created * 1000)
+        signature = Signature.get_signature(it.key, it.text, "v3", plain_delimiters(it.url), it.message.method, at)
+        return {"X-HubSpot-Request-Timestamp": at, "X-HubSpot-Signature-v3": signature}
+
+    def accepts(it: Exchange) -> bool:
+        signature, at = it.fields["x-hubspot-signature-v3"], it.fields["x-hubspot-request-timestamp"]
+        return Signature.is_valid(signature, it.key, it.text, plain_delimiters(it.url), it.message.method, "v3", at)
+
+    return Library("hubspot", accepts, signs)
+
+
+def _line() -> Library:
+    def accepts(it: Exchange) -> Any:
+        return linebot.v3.webhook.SignatureValidator(it.key).validate(it.text, it.fields["x-line-signature"])
+
+    return Library("line", accepts)
+
+
+def _workos() -> Library:
+    def accepts(it: Exchange) -> None:
+        workos.webhooks._verification.verify_header(
+            event_body=it.message.body, event_signature=it.fields["workos-signature"], secret=it.key
+        )
+
+    return Library("workos", accepts)
+
+
+def _openai() -> Library:
+    def accepts(it: Exchange) -> None:
+        client = openai.OpenAI(api_key="none", webhook_secret=it.key)
+        client.webhooks.verify_signature(it.message.body, it.fields)
+
+    return Library("openai", accepts)
+
+
+def _polar() -> Library:
+    def accepts(it: Exchange) -> bool:
+        try:
+            polar.webhooks.validate_event(it.message.body, it.fields, it.key, frozenset(), lambda event: event)
+        except polar.webhooks.PolarWebhookVerificationError:
+            return False
+        except polar.webhooks.PolarWebhookUnknownTypeError:
+            return True
+        return False
+
+    def reads(text: str) -> Any:
+        return base64.b64decode(text.partition(",")[2]) if text.startswith("v1,") else text
+
+    return Library("polar", accepts, reads=reads)
+
+
+def _stream_chat() -> Library:
+    def accepts(it: Exchange) -> bool:
+        return stream_chat.webhook.verify_signature(it.message.body, it.fields["x-signature"], it.key)
+
+    return Library("stream-chat", accepts, body=any_octets)
+
+
+HEAVY = {
+    "squareup": _square(),
+    "hubspot-api-client": _hubspot(),
+    "line-bot-sdk": _line(),
+    "workos": _workos(),
+    "openai": _openai(),
+    "polar-sdk": _polar(),
+    "stream-chat": _stream_chat(),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", type=int, nargs="?", default=200)
+    count = parser.parse_args().count
+    found = {name: disagreements(library, count) for name, library in HEAVY.items()}
+    for name, lines in found.items():
+        print(f"{name}: {count} messages each way, {len(lines)} disagreements", *lines[:5], sep="\n  ")
+    return 1 if any(found.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
