@@ -61,6 +61,8 @@ pub struct Claims {
     pub signatures: Vec<Signature>,
     /// How many were given.
     pub given: usize,
+    /// Its own end bounds its age, and nothing else.
+    pub ends_itself: bool,
 }
 
 impl Claims {
@@ -115,7 +117,7 @@ impl Claims {
         }
         let Some(created) = &self.created else { return Ok(()) };
         let tolerance = max_age.saturating_mul(1000);
-        if now.saturating_sub(created.milliseconds) > tolerance {
+        if !self.ends_itself && now.saturating_sub(created.milliseconds) > tolerance {
             return expired("too old");
         }
         if created.milliseconds.saturating_sub(now) > tolerance {
@@ -132,7 +134,8 @@ impl Claims {
     pub fn end(&self, max_age: i64) -> Option<i64> {
         let created = self.created.as_ref()?.milliseconds;
         let end = created.saturating_add(max_age.saturating_mul(1000));
-        Some(self.expires.as_ref().map_or(end, |expires| expires.milliseconds.min(end)))
+        let own = self.expires.as_ref().map(|expires| expires.milliseconds);
+        Some(own.map_or(end, |own| if self.ends_itself { own } else { own.min(end) }))
     }
 
     /// Takes a signature in octets.

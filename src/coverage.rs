@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::aws_sigv4::AwsSigV4;
 use crate::claims::ClaimName;
 use crate::mac::Hash;
 use crate::message_signature::Covered;
@@ -39,6 +40,7 @@ pub struct Coverage {
     names: Vec<String>,
     aspects: BTreeSet<Aspect>,
     flaws: BTreeSet<&'static str>,
+    is_reusable: bool,
 }
 
 /// What keeps a message from being accepted twice.
@@ -48,6 +50,8 @@ pub enum ReplayClass {
     Nonce,
     /// The signed octets themselves, which a covered time bounds.
     Base,
+    /// Made to be sent more than once within its time.
+    Reusable,
     /// No signed time, so no protection is claimed.
     None,
 }
@@ -59,6 +63,7 @@ impl ReplayClass {
         match self {
             Self::Nonce => "nonce",
             Self::Base => "base",
+            Self::Reusable => "reusable",
             Self::None => "none",
         }
     }
@@ -69,7 +74,7 @@ impl Coverage {
     /// in the body are signed with all of it.
     #[must_use]
     pub fn of_template(base: &Template, hash: Hash, carriers: &[&Hole], query: &[&Hole], members: &[&Hole]) -> Self {
-        let mut coverage = Self { names: Vec::new(), aspects: BTreeSet::new(), flaws: BTreeSet::new() };
+        let mut coverage = Self::with(&[]);
         for hole in base.holes() {
             match &hole.source {
                 Source::Component(component) => coverage.add_component(*component),
@@ -105,8 +110,7 @@ impl Coverage {
     /// Of a message signature that covers these components, its parameters, and the digest of a body where there is one.
     #[must_use]
     pub fn of_components(components: &[Covered]) -> Self {
-        let aspects = BTreeSet::from([Aspect::Created, Aspect::Nonce]);
-        let mut coverage = Self { names: Vec::new(), aspects, flaws: BTreeSet::new() };
+        let mut coverage = Self::with(&[Aspect::Created, Aspect::Nonce]);
         for component in components {
             match component {
                 Covered::Derived(component) => coverage.add_component(*component),
@@ -124,6 +128,29 @@ impl Coverage {
         self.aspects = &self.aspects & &other.aspects;
         self.flaws.extend(other.flaws);
         self
+    }
+
+    /// Of AWS Signature Version 4. The order of a query is lost, and how it and field values were written.
+    #[must_use]
+    pub fn of_aws_sigv4(scheme: &AwsSigV4) -> Self {
+        let mut coverage = Self::with(&[Aspect::Created]);
+        for component in [Component::Method, Component::Path, Component::Query] {
+            coverage.add_component(component);
+        }
+        coverage.add_field("host");
+        if !scheme.is_presigned() {
+            coverage.add("x-amz-date", &[]);
+        }
+        if !scheme.takes_unsigned() {
+            coverage.add("body", &[Aspect::Body]);
+        }
+        coverage.flaws.insert("lossy-transform");
+        Self { is_reusable: scheme.is_presigned(), ..coverage }
+    }
+
+    fn with(aspects: &[Aspect]) -> Self {
+        let aspects = aspects.iter().copied().collect();
+        Self { names: Vec::new(), aspects, flaws: BTreeSet::new(), is_reusable: false }
     }
 
     /// Whether this is covered.
@@ -164,6 +191,7 @@ impl Coverage {
     #[must_use]
     pub fn replay_class(&self) -> ReplayClass {
         match (self.has(Aspect::Created), self.has(Aspect::Nonce)) {
+            _ if self.is_reusable => ReplayClass::Reusable,
             (true, true) => ReplayClass::Nonce,
             (true, false) => ReplayClass::Base,
             (false, _) => ReplayClass::None,

@@ -224,9 +224,6 @@ impl Key {
     /// Whoever may have chosen octets signed under this key, a label among them, holds no key derived from it: HKDF
     /// extracts first, and no signature is what it extracts.
     pub fn derive(&self, label: &[u8]) -> Result<Self> {
-        let keyed = |key: &[u8]| {
-            Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
-        };
         // RFC 5869, 2.2: no salt is a salt of zeros, and so the empty key.
         let extracted =
             Zeroizing::new(<[u8; 32]>::from(keyed(&[]).chain_update(self.octets.as_slice()).finalize().into_bytes()));
@@ -235,6 +232,16 @@ impl Key {
             keyed(extracted.as_slice()).chain_update(label).chain_update([1]).finalize().into_bytes(),
         ));
         Ok(Self::new(Zeroizing::new(expanded.to_vec()), false, false)?.within(self.lifetime))
+    }
+
+    /// The HMAC-SHA256 of `message` under a key that is derived in steps: `prefix` and this key are that of the first,
+    /// and what each gives is the key of the next. No derived key is kept, and all are wiped.
+    pub(crate) fn sign_chained(&self, prefix: &[u8], steps: &[&[u8]], message: &[u8]) -> Signature {
+        let mut key = Zeroizing::new([prefix, self.octets.as_slice()].concat());
+        for step in steps {
+            key = Zeroizing::new(keyed(&key).chain_update(step).finalize().into_bytes().to_vec());
+        }
+        Signature::from_octets(&keyed(&key).chain_update(message).finalize().into_bytes())
     }
 
     /// The prepared state, keyed at its first use.
@@ -268,6 +275,10 @@ impl Key {
             identity::<Sha512>(&self.octets, 128),
         ]
     }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
 }
 
 /// Keys that stand in documentation, so that everybody holds them.

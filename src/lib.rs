@@ -5,6 +5,7 @@
 //! and bodies are arguments.
 #![cfg_attr(not(feature = "python"), forbid(unsafe_code))]
 
+pub mod aws_sigv4;
 pub mod claims;
 pub mod content;
 pub mod coverage;

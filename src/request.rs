@@ -59,6 +59,9 @@ pub trait Fields {
     /// The value of the field, or None where it is absent. Refused: a field that occurs twice, since two readers may
     /// take different ones, and a field whose name differs from `name` only by `_` for `-`.
     fn get(&self, name: &FieldName) -> Result<Option<Cow<'_, [u8]>>>;
+
+    /// The names, in lower case and as they were received, of the fields that start with `prefix` as CGI reads them.
+    fn starting(&self, prefix: &str) -> Vec<String>;
 }
 
 /// Field pairs in the order received.
@@ -112,6 +115,42 @@ impl Fields for FieldPairs {
             }
         }
         found.map(|value| field_value(value).map(Cow::Borrowed)).transpose()
+    }
+
+    fn starting(&self, prefix: &str) -> Vec<String> {
+        let starts = |name: &[u8]| {
+            let alike = |(octet, wanted): (&u8, u8)| *octet == wanted || (*octet == b'_' && wanted == b'-');
+            name.len() >= prefix.len() && name.iter().zip(prefix.bytes()).all(alike)
+        };
+        self.iter()
+            .filter(|(name, _)| starts(name))
+            .map(|(name, _)| String::from_utf8_lossy(name).into_owned())
+            .collect()
+    }
+}
+
+/// The fields of a request and one more, which replaces its namesake.
+pub(crate) struct WithField<'a> {
+    pub(crate) fields: &'a dyn Fields,
+    pub(crate) name: &'a FieldName,
+    pub(crate) value: String,
+}
+
+impl Fields for WithField<'_> {
+    fn get(&self, name: &FieldName) -> Result<Option<Cow<'_, [u8]>>> {
+        if name == self.name {
+            return Ok(Some(self.value.as_bytes().into()));
+        }
+        self.fields.get(name)
+    }
+
+    fn starting(&self, prefix: &str) -> Vec<String> {
+        let mut names = self.fields.starting(prefix);
+        if self.name.lower().starts_with(prefix) {
+            names.retain(|name| name != self.name.lower());
+            names.push(self.name.lower().to_owned());
+        }
+        names
     }
 }
 

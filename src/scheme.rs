@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::aws_sigv4::AwsSigV4;
 use crate::claims::ClaimName;
 use crate::coverage::Coverage;
 use crate::digest;
@@ -27,6 +28,7 @@ pub struct Scheme {
 pub(crate) enum Form {
     Template(Templates),
     Message { policy: Policy, input: FieldName, signature: FieldName, digest: FieldName },
+    AwsSigV4(AwsSigV4),
 }
 
 impl Scheme {
@@ -88,6 +90,14 @@ impl Scheme {
         Ok(scheme)
     }
 
+    /// AWS Signature Version 4.
+    pub fn aws_sigv4(name: String, form: AwsSigV4, accept: Option<&BTreeSet<String>>) -> Result<Self> {
+        let (hash, key, coverage) = (Hash::Sha256, KeyForm::Text, Coverage::of_aws_sigv4(&form));
+        let scheme = Self { name, hash, key, form: Form::AwsSigV4(form), coverage, empty_body: false };
+        scheme.check_accepted(accept)?;
+        Ok(scheme)
+    }
+
     /// The scheme's name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -141,8 +151,11 @@ impl Scheme {
     /// The query parameters that carry claims.
     #[must_use]
     pub fn query(&self) -> Vec<&str> {
-        self.templates()
-            .map_or_else(Vec::new, |templates| templates.query.iter().map(|(name, _)| name.as_str()).collect())
+        match &self.form {
+            Form::Template(templates) => templates.query.iter().map(|(name, _)| name.as_str()).collect(),
+            Form::Message { .. } => Vec::new(),
+            Form::AwsSigV4(own) => own.parameters().to_vec(),
+        }
     }
 
     /// Whether nothing can be said of a message, not even which key it names, before its body is read.
@@ -157,6 +170,7 @@ impl Scheme {
         match &self.form {
             Form::Template(templates) => templates.fields.iter().map(|field| field.written.as_str()).collect(),
             Form::Message { .. } => vec![message::INPUT, message::SIGNATURE],
+            Form::AwsSigV4(own) => own.fields(),
         }
     }
 
@@ -165,7 +179,7 @@ impl Scheme {
     pub fn names_key(&self) -> bool {
         match &self.form {
             Form::Template(templates) => templates.carried().any(|hole| hole.source == Source::Claim(ClaimName::KeyId)),
-            Form::Message { .. } => true,
+            Form::Message { .. } | Form::AwsSigV4(_) => true,
         }
     }
 
@@ -184,7 +198,7 @@ impl Scheme {
     pub(crate) fn templates(&self) -> Option<&Templates> {
         match &self.form {
             Form::Template(templates) => Some(templates),
-            Form::Message { .. } => None,
+            Form::Message { .. } | Form::AwsSigV4(_) => None,
         }
     }
 

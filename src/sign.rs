@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::aws_sigv4;
 use crate::claims::{ClaimName, Claims};
 use crate::content::{Content, check_form_fields, check_json_fields, read_document};
 use crate::coverage::Aspect;
@@ -13,7 +14,7 @@ use crate::key::Key;
 use crate::mac::Signature;
 use crate::message_signature::{Covered, SignatureInput};
 use crate::part::Source;
-use crate::request::{CONTENT_TYPE, FieldName, Fields, HOST, Params, Request, check_method};
+use crate::request::{CONTENT_TYPE, Fields, HOST, Params, Request, WithField, check_method};
 use crate::scheme::{Form, Scheme};
 use crate::target::{Origin, Target};
 use crate::template::Template;
@@ -122,6 +123,10 @@ impl Scheme {
                 written.extend(input.write(&key.sign(self.hash, &octets)));
                 Ok(Signed { base: octets, fields: written, target: None, body: None })
             }
+            Form::AwsSigV4(own) => {
+                let aws_sigv4::Written { base, fields, target } = own.sign(request, body, key, key_id, created)?;
+                Ok(Signed { base, fields, target, body: None })
+            }
         }
     }
 
@@ -215,20 +220,4 @@ fn written_into(
         document = document.with(pointer, &value)?.ok_or_else(closed)?;
     }
     Ok(document.octets().to_vec())
-}
-
-/// The fields of a request and one more, which replaces its namesake.
-struct WithField<'a> {
-    fields: &'a dyn Fields,
-    name: &'a FieldName,
-    value: String,
-}
-
-impl Fields for WithField<'_> {
-    fn get(&self, name: &FieldName) -> Result<Option<Cow<'_, [u8]>>> {
-        if name == self.name {
-            return Ok(Some(self.value.as_bytes().into()));
-        }
-        self.fields.get(name)
-    }
 }

@@ -41,6 +41,11 @@ impl SignatureBase {
         Self { octets, places: Vec::new() }
     }
 
+    /// Whether something comes with the body.
+    pub(crate) fn has_places(&self) -> bool {
+        !self.places.is_empty()
+    }
+
     pub(crate) fn put_literal(&mut self, literal: &[u8]) {
         self.octets.extend_from_slice(literal);
     }

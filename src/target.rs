@@ -289,7 +289,7 @@ fn percent_encode(path: &[u8]) -> Vec<u8> {
     path.split(|octet| *octet == b'/').map(percent_encode_segment).collect::<Vec<_>>().join(&b'/')
 }
 
-fn percent_encode_segment(segment: &[u8]) -> Vec<u8> {
+pub(crate) fn percent_encode_segment(segment: &[u8]) -> Vec<u8> {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut encoded = Vec::with_capacity(segment.len());
     for octet in segment {
@@ -303,7 +303,7 @@ fn percent_encode_segment(segment: &[u8]) -> Vec<u8> {
 }
 
 /// RFC 3986, 2.1, once; a `%` that is not followed by two digits is refused. `keep_slash` leaves `%2F` as it is.
-fn percent_decode(text: &[u8], keep_slash: bool) -> Result<Vec<u8>> {
+pub(crate) fn percent_decode(text: &[u8], keep_slash: bool) -> Result<Vec<u8>> {
     let digit = |octet: Option<&u8>| octet.and_then(|octet| char::from(*octet).to_digit(16));
     let mut decoded = Vec::with_capacity(text.len());
     let mut index = 0;

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::aws_sigv4;
 use crate::claims::Claims;
 use crate::content::{Content, ReadBody, check_form_fields, check_json_fields, read_document, read_json};
 use crate::coverage::{Aspect, ReplayClass};
@@ -50,6 +51,13 @@ pub struct Terms {
     pub uncovered_body: bool,
 }
 
+/// What a scheme has read of a signature, beside its claims.
+enum Stated {
+    InTemplates,
+    Message(SignatureInput),
+    AwsSigV4(aws_sigv4::Statement),
+}
+
 /// What a request says of itself, unproven.
 pub struct Claim {
     claims: Claims,
@@ -58,7 +66,13 @@ pub struct Claim {
     others: Vec<SignatureBase>,
     /// Where the message itself lists what it covers.
     components: Option<Vec<Covered>>,
+    /// Where the key is derived, and the base is of a digest of the canonical request.
+    aws_sigv4: Option<aws_sigv4::Statement>,
     digest: Option<ContentDigest>,
+    /// The type of the body is stated, and not covered with it.
+    leaves_type: bool,
+    /// Made to be sent again, or by clients who do.
+    is_reusable: bool,
     /// Whether the fields let a body be read as the scheme reads it.
     is_readable: Result<()>,
     /// Unix milliseconds.
@@ -70,7 +84,7 @@ pub struct Claim {
 impl Scheme {
     /// Reads what a request says of itself, and refuses what needs no key to be refused. `origins`: the service's own.
     pub fn claim(&self, received: Received<'_>, origins: &[Origin], terms: Terms) -> Result<Claim> {
-        let (claims, input) = self.read(&received)?;
+        let (claims, stated) = self.read(&received)?;
         let is_readable = match (self.reads_form(), self.body_form().is_some() || self.claims_in_body()) {
             (true, _) => check_form_fields(received.fields),
             (_, true) => check_json_fields(received.fields),
@@ -81,13 +95,16 @@ impl Scheme {
             base: SignatureBase::default(),
             others: Vec::new(),
             components: None,
+            aws_sigv4: None,
             digest: None,
+            leaves_type: false,
+            is_reusable: false,
             is_readable,
             now: terms.now,
             max_age: terms.max_age,
             uncovered_body: terms.uncovered_body,
         };
-        match self.examine(&mut claim, input, received, origins, terms) {
+        match self.examine(&mut claim, stated, received, origins, terms) {
             Ok(()) => Ok(claim),
             Err(error) => Err(Error { key_id: claim.claims.key_id, ..error }),
         }
@@ -96,7 +113,7 @@ impl Scheme {
     fn examine(
         &self,
         claim: &mut Claim,
-        input: Option<SignatureInput>,
+        stated: Stated,
         received: Received<'_>,
         origins: &[Origin],
         terms: Terms,
@@ -114,7 +131,7 @@ impl Scheme {
             }
             Err(Error::new(Code::NotCovered, "the query is not covered"))
         };
-        match (&self.form, input) {
+        match (&self.form, stated) {
             (Form::Template(templates), _) => {
                 claim.base = templates.base().render(&request, &claim.claims)?;
                 let others = templates.bases[1..].iter();
@@ -126,7 +143,7 @@ impl Scheme {
                     claim.is_readable.clone()?;
                 }
             }
-            (Form::Message { policy, digest, .. }, Some(input)) => {
+            (Form::Message { policy, digest, .. }, Stated::Message(input)) => {
                 input.check_coverage(policy)?;
                 check_query(input.components.iter().any(|component| match component {
                     Covered::Derived(derived) => derived.names_query(),
@@ -139,19 +156,31 @@ impl Scheme {
                 }
                 claim.components = Some(input.components);
             }
-            (Form::Message { .. }, None) => unreachable!("a message signature is read with its input"),
+            (Form::AwsSigV4(own), Stated::AwsSigV4(stated)) => {
+                let rendered = own.render(&stated, &request)?;
+                (claim.base, claim.digest, claim.leaves_type) = (rendered.base, rendered.digest, rendered.leaves_type);
+                claim.is_reusable = own.is_reusable(method);
+                claim.aws_sigv4 = Some(stated);
+            }
+            _ => unreachable!("what is stated is read by the form"),
         }
         Ok(())
     }
 
-    fn read(&self, received: &Received<'_>) -> Result<(Claims, Option<SignatureInput>)> {
+    fn read(&self, received: &Received<'_>) -> Result<(Claims, Stated)> {
         match &self.form {
-            Form::Template(templates) => Ok((templates.read(received.fields, &received.target, self.hash)?, None)),
+            Form::Template(templates) => {
+                Ok((templates.read(received.fields, &received.target, self.hash)?, Stated::InTemplates))
+            }
             Form::Message { policy, input, signature, .. } => {
                 let fields = received.fields;
                 let (input, claims) =
                     SignatureInput::read(&required(fields, input)?, &required(fields, signature)?, policy)?;
-                Ok((claims, Some(input)))
+                Ok((claims, Stated::Message(input)))
+            }
+            Form::AwsSigV4(own) => {
+                let (claims, stated) = own.read(received.fields, received.target.clone()?)?;
+                Ok((claims, Stated::AwsSigV4(stated)))
             }
         }
     }
@@ -184,7 +213,10 @@ impl Scheme {
                     base,
                     others,
                     components: None,
+                    aws_sigv4: None,
                     digest: claim.digest.clone(),
+                    leaves_type: false,
+                    is_reusable: false,
                     is_readable: Ok(()),
                     now,
                     max_age: claim.max_age,
@@ -225,6 +257,11 @@ impl Scheme {
         let bases = || std::iter::once(&claim.base).chain(&claim.others);
         bases().try_for_each(|base| base.check(body))?;
         let key_id = claim.claims.key_id.as_deref();
+        if let Some(stated) = &claim.aws_sigv4 {
+            let base = stated.signature_base(&claim.base, body);
+            let given = &claim.claims.signatures;
+            return ring.authenticate(key_id, Some(claim.now), given, |key, made| made(&stated.sign(key, &base)));
+        }
         ring.authenticate(key_id, Some(claim.now), &claim.claims.signatures, |key, made| {
             for base in bases() {
                 let mut mac = key.mac(self.hash);
@@ -240,6 +277,9 @@ impl Scheme {
     /// several right signatures, and is the same message with any of them.
     #[must_use]
     pub fn replay_key(&self, claim: &Claim, key_id: Option<&str>, body: Content<'_>) -> Option<([u8; 32], i64)> {
+        if claim.is_reusable {
+            return None;
+        }
         let base: [u8; 32];
         let unique = match self.coverage.replay_class() {
             ReplayClass::Nonce => claim.claims.nonce.as_deref()?.as_bytes(),
@@ -249,7 +289,7 @@ impl Scheme {
                 base = digest.finalize().into();
                 &base
             }
-            ReplayClass::None => return None,
+            ReplayClass::Reusable | ReplayClass::None => return None,
         };
         let created = claim.claims.created.as_ref()?;
         let mut key = Sha256::new();
@@ -266,9 +306,12 @@ impl Scheme {
         if let Some(digest) = &claim.digest {
             digest.check(body)?;
         }
-        let covers_body = claim.digest.is_some() || self.coverage.has(Aspect::Body);
+        let covers_body = claim.digest.is_some() || self.signs_body(claim);
         if !body.is_empty() && !covers_body && !claim.uncovered_body {
             return Err(Error::new(Code::NotCovered, "the body is not covered"));
+        }
+        if !body.is_empty() && covers_body && claim.leaves_type {
+            return Err(Error::new(Code::NotCovered, "the type of the body is not covered"));
         }
         // The signature of nothing at all would open every route. One that the body itself carries is of that kind with
         // some providers; it opens those routes that say so.
@@ -280,14 +323,21 @@ impl Scheme {
         claim.claims.check_window(now, claim.max_age)
     }
 
+    /// Whether the body itself is signed, and so has to be read before the signature can be checked.
+    #[must_use]
+    pub fn signs_body(&self, claim: &Claim) -> bool {
+        if claim.aws_sigv4.is_some() { claim.base.has_places() } else { self.coverage.has(Aspect::Body) }
+    }
+
     /// The parts that the claim's signature covers, by name.
     #[must_use]
     pub fn covered<'a>(&'a self, claim: &'a Claim) -> Vec<&'a str> {
-        let mut names: Vec<&str> = match &claim.components {
-            Some(components) => components.iter().map(Covered::name).collect(),
-            None => return self.coverage.names().iter().map(String::as_str).collect(),
+        let mut names: Vec<&str> = match (&claim.components, &claim.aws_sigv4) {
+            (Some(components), _) => components.iter().map(Covered::name).collect(),
+            (None, Some(stated)) => ["@method", "@path", "@query"].into_iter().chain(stated.signed()).collect(),
+            (None, None) => return self.coverage.names().iter().map(String::as_str).collect(),
         };
-        if claim.digest.is_some() {
+        if claim.digest.is_some() || self.signs_body(claim) {
             names.push("body");
         }
         names

@@ -116,6 +116,13 @@ def _provider(name: str, provider: Provider) -> Judged:
     )
 
 
+AWS = reference.Aws(ORIGIN)
+
+
+def _aws_sigv4(message: Message, key: bytes, created: int, _: str) -> Message:
+    return message.plus(reference.sign_aws_sigv4(message, key, AWS, key_id=KEY_ID, created=created))
+
+
 #: A scheme of one's own that covers everything, in templates.
 SEGMENTS = "{@method}\n{@path}\n{@query}\n{@authority}\n{key_id}\n{created}\n{nonce}\n{header:content-type?}\n{body}"
 CLAIMS = {"X-Key": "{key_id}", "X-Time": "{created}", "X-Nonce": "{nonce}", "X-Sig": "{signature:base64}"}
@@ -148,6 +155,18 @@ JUDGED = {
         ("@method", "@authority", "@path", "@query", "content-digest"),
         ("Signature-Input", "Signature"),
         "nonce",
+        named=True,
+    ),
+    "aws-sigv4": Judged(
+        schemes.AWS_SIGV4,
+        replace(_WITH_QUERY, headers=[("Host", HOST)]),
+        _aws_sigv4,
+        partial(reference.verify_aws_sigv4, aws=AWS),
+        frozenset({"no-nonce", "lossy-transform"}),
+        ("@method", "@path", "@query", "host", "x-amz-date", "body"),
+        ("X-Amz-Date", "Authorization"),
+        "base",
+        300,
         named=True,
     ),
     **{name: _provider(name, provider) for name, provider in PROVIDERS.items()},

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import reference
@@ -122,7 +122,12 @@ def sound(draw: st.DrawFn, judged: Judged) -> Message:
     kind = draw(st.sampled_from([None, "text/plain", "application/json; charset=utf-8"]))
     fields = [("Host", HOST), *([("Content-Type", kind)] if kind else [])]
     method = draw(st.one_of(st.sampled_from(["GET", "POST"]), st.text(_TCHAR, min_size=1, max_size=8)))
-    return Message(method, target, fields, body)
+    message = Message(method, target, fields, body)
+    try:
+        judged.signed(message)
+    except reference.Refused:
+        assume(False)
+    return message
 
 
 def _spliced(text: str, draw: st.DrawFn) -> str:

@@ -47,7 +47,7 @@ RUST_LAYERS = [
     {"request", "claims"},
     {"content", "part"},
     {"signature_base"},
-    {"template", "message_signature"},
+    {"template", "message_signature", "aws_sigv4"},
     {"grammar", "coverage"},
     {"templates"},
     {"scheme"},

@@ -162,7 +162,8 @@ def test_a_covered_part_that_changed_is_refused(name: str, change: dict[str, Any
     judged = JUDGED[name]
     signed = judged.signed()
     changed = as_request(replace(signed, **change))
-    if "method" in change and "method-not-covered" in judged.lacks:
+    sorts_values = "aws-sigv4" == name and change.get("target", "").endswith("?b=2&a=0&a=1")
+    if sorts_values or ("method" in change and "method-not-covered" in judged.lacks):
         assert signed.body == judged.verifier().verify(changed).body
     else:
         with pytest.raises(Rejected):

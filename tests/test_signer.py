@@ -205,6 +205,10 @@ def test_every_target_that_a_client_sends_can_be_signed(judged: Judged, target: 
         return
     message = Message("POST", target, judged.message.headers, judged.message.body)
     request = Request("POST", target, list(message.headers), message.body, origin=ORIGIN)
+    if "aws-sigv4" == judged.scheme.name and ".." in target:  # it is signed like another path
+        with pytest.raises(ConfigurationError):
+            signer(judged).sign(request)
+        return
     signed = signer(judged).sign(request)
     judged.judge(as_message(signed), judged.ring, NOW)
     assert message.body == judged.verifier().verify(signed).body

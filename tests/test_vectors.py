@@ -157,7 +157,9 @@ def test_scheme_vectors_with_another_body_are_refused(case: dict[str, Any]) -> N
 )
 def test_scheme_vectors_are_what_we_sign(case: dict[str, Any]) -> None:
     unsigned = request_of(message_of(case, added=False), case.get("origin"))
-    added, _, body = SCHEMES[case["scheme"]].sign_whole(unsigned, key_of(case), None, case.get("created", 0), "n" * 24)
+    added, _, body = SCHEMES[case["scheme"]].sign_whole(
+        unsigned, key_of(case), case.get("key_id"), case.get("created", 0), "n" * 24
+    )
     assert [(n.lower(), v) for n, v in case["fields"]] == [(n.lower(), v) for n, v in added]
     assert case.get("signed") == (None if body is None else body.decode())
 

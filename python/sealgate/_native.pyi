@@ -227,13 +227,16 @@ class Claim:
 
     @property
     def key_id(self) -> str | None: ...
+    @property
+    def signs_body(self) -> bool:
+        """The body itself is signed, so it is read before the signature can be checked."""
     def with_body(self, body: bytes, now: float) -> Claim:
         """The claim with what the body says of itself, its window checked; only where `Scheme.claims_in_body`."""
     def replay_key(self, body: bytes) -> tuple[bytes, int] | None:
         """After `authenticate`: the replay key (32 bytes), and the Unix second until which it counts; or None."""
     def authenticate(self, keys: KeyRing, body: bytes | None) -> None:
         """Checks the signature against every candidate key that counted when the claim was read; `body` only where
-        `Scheme.signs_body`."""
+        `signs_body`."""
     def conclude(self, body: bytes, now: float) -> Verified:
         """Checks the digest, the coverage, and again the window and that the key counts."""
 
@@ -273,6 +276,19 @@ class Scheme:
     ) -> Scheme:
         """HTTP Message Signatures (RFC 9421) with hmac-sha256. `components`: what a signature must cover, and ours do;
         `@method @authority @path @query` if omitted. The body is covered by Content-Digest (RFC 9530)."""
+    @staticmethod
+    def aws_sigv4(
+        name: str = "aws-sigv4",
+        *,
+        region: str | Sequence[str] | None,
+        service: str | Sequence[str] | None,
+        path: Literal["general", "s3"] = "general",
+        presigned: int | None = None,
+        unsigned_payload: bool = False,
+        accept_weaknesses: Iterable[str] | None = None,
+        max_age: int | None = None,
+    ) -> Scheme:
+        """AWS Signature Version 4: see `sealgate.schemes.aws_sigv4`."""
     @property
     def name(self) -> str: ...
     @property
@@ -290,7 +306,7 @@ class Scheme:
     def needs_origin(self) -> bool: ...
     @property
     def signs_body(self) -> bool:
-        """The body itself is in the signature base, so it is read before the signature can be checked."""
+        """The body itself is in the signature base, unless a message states its digest: `Claim.signs_body`."""
     @property
     def body_form(self) -> str | None:
         """`jcs`, `pyjson` or `pyjson-utf8` where that form of the body, or of members of it, is what is signed, `form`

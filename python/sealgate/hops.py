@@ -66,9 +66,14 @@ def sign_hop(
 
 
 def checked(signer: Signer) -> Signer:
-    """`signer`, if it is one."""
+    """`signer`, if it is one, and its scheme leaves the target as it is: a client has made its URL by then."""
     if not isinstance(signer, Signer):
         raise ConfigurationError("signer: expected a Signer, such as Signer(schemes.RFC9421, key_id=..., key=...)")
+    if signer.scheme.query:
+        name = signer.scheme.name
+        raise ConfigurationError(
+            f"signer: the scheme {name} signs in the target: use Signer.sign, and send what it gives"
+        )
     return signer
 
 

@@ -6,7 +6,7 @@ A scheme's coverage, replay class and `weaknesses()` are derived from its parts,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from sealgate._native import Members, Scheme
 from sealgate.home_made import JSON_FORMS, body, canonical_json, canonical_request, envelope, scoped
@@ -15,6 +15,7 @@ from sealgate.not_hmac import NOT_HMAC
 __all__ = [
     "ADYEN_PLATFORMS",
     "ASANA",
+    "AWS_SIGV4",
     "BITBUCKET",
     "BOX",
     "CALENDLY",
@@ -65,6 +66,7 @@ __all__ = [
     "ZENDESK",
     "ZOOM",
     "X",
+    "aws_sigv4",
     "body",
     "by_name",
     "canonical_json",
@@ -72,6 +74,40 @@ __all__ = [
     "envelope",
     "scoped",
 ]
+
+
+def aws_sigv4(
+    *,
+    region: str | Sequence[str] | None,
+    service: str | Sequence[str] | None,
+    path: Literal["general", "s3"] = "general",
+    presigned: int | None = None,
+    unsigned_payload: bool = False,
+    max_age: int | None = None,
+) -> Scheme:
+    """AWS Signature Version 4, as botocore, the other SDKs and `curl --aws-sigv4` sign: a service of one's own.
+
+    `region`, `service`: what the credential scope must name, one or several, or None for any; we sign with the first.
+    `path`: `general`, or `s3`, whose path is signed as it is sent. `presigned`: the seconds that a signed target may
+    last, at most 604800, and that ours do; without it the signature is in the Authorization field. `unsigned_payload`:
+    takes messages that say UNSIGNED-PAYLOAD, and a presigned target of S3 always does; a body then needs the route's
+    `uncovered`. `max_age`: 300 seconds either way, of S3 900; of a presigned target only how early it may be used.
+
+    The key is the secret access key, its id the access key id. The Host is signed and is the configured origin; all
+    `x-amz-*` fields are signed, X-Amz-Security-Token among them, which means nothing here but is not to be changed; and
+    the Content-Type of a body is. GET and HEAD, and presigned targets, are accepted as often as they come: SDKs repeat
+    them byte for byte. Other methods are accepted once.
+    """
+    name = "aws-sigv4" if presigned is None else "aws-sigv4-presigned"
+    return Scheme.aws_sigv4(
+        name,
+        region=region,
+        service=service,
+        path=path,
+        presigned=presigned,
+        unsigned_payload=unsigned_payload,
+        max_age=max_age,
+    )
 
 
 def _provider(
@@ -121,6 +157,9 @@ RFC9421 = Scheme.message_signature("rfc9421")
 ADYEN_PLATFORMS = _provider(
     "adyen-platforms", fields={"HmacSignature": "{signature:base64}", "Protocol": "HmacSHA256"}, key="hex"
 )
+
+#: In the scope of AWS's own examples; `aws_sigv4` takes others.
+AWS_SIGV4 = aws_sigv4(region="us-east-1", service="service")
 
 ASANA = _provider("asana", fields={"X-Hook-Signature": "{signature:hex}"})
 

@@ -88,7 +88,6 @@ class Verifier:
         self._asks_each = self.source is not None and not isinstance(self.source, key_sources.Watched)
         self.origins = None if origin is None else Origins(origin)
         self._clock = clock
-        self._signs_body = scheme.signs_body
         self._claims_in_body = scheme.claims_in_body
 
     def __repr__(self) -> str:
@@ -147,7 +146,8 @@ class Verifier:
             ring = self.ring
             if self.source is not None and not self._claims_in_body:
                 ring = yield from key_sources.ask(self.source, claim.key_id, request, self.scheme.key_form)
-            if not self._signs_body and not self._claims_in_body:
+            signs_body = claim.signs_body
+            if not signs_body and not self._claims_in_body:
                 claim.authenticate(ring, None)  # before a byte of the body is read: only its digest is signed
             body: Any
             if read_body is None:
@@ -170,8 +170,8 @@ class Verifier:
                 claim = claim.with_body(body, self._clock())
                 if self.source is not None:
                     ring = yield from key_sources.ask(self.source, claim.key_id, request, self.scheme.key_form)
-            if self._signs_body or self._claims_in_body:
-                claim.authenticate(ring, body if self._signs_body else None)
+            if signs_body or self._claims_in_body:
+                claim.authenticate(ring, body if signs_body else None)
             verified = claim.conclude(body, self._clock())
             if self.replay is not None and (remembered := claim.replay_key(body)) is not None:
                 key, expires = remembered

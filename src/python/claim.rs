@@ -102,6 +102,11 @@ impl Claim {
         self.read.key_id()
     }
 
+    #[getter]
+    fn signs_body(&self) -> bool {
+        self.scheme.get().scheme.signs_body(&self.read)
+    }
+
     /// The claim with what the body says of itself, for a scheme that has `claims_in_body`; and its window.
     fn with_body(slf: &Bound<'_, Self>, body: &Bound<'_, PyBytes>, now: f64) -> PyResult<Self> {
         let (claim, octets) = (slf.get(), body.as_bytes());
@@ -121,7 +126,7 @@ impl Claim {
         Ok(replay.map(|(key, expires)| (PyBytes::new(py, &key), expires)))
     }
 
-    /// Checks the signature against every candidate key; `body` only where `Scheme.signs_body`.
+    /// Checks the signature against every candidate key; `body` only where `signs_body`.
     fn authenticate(&self, py: Python<'_>, keys: &KeyRing, body: Option<&Bound<'_, PyBytes>>) -> PyResult<()> {
         let scheme = &self.scheme.get().scheme;
         let octets = body.map(PyBytesMethods::as_bytes).unwrap_or_default();

@@ -68,6 +68,15 @@ impl Fields for EnvironFields<'_> {
         }
         field_value(&octets).map(|value| Some(Cow::Owned(value.to_vec())))
     }
+
+    fn starting(&self, prefix: &str) -> Vec<String> {
+        let names = self.0.keys().into_iter().filter_map(|name| {
+            let name =
+                text(name.cast::<PyString>().ok()?).strip_prefix("HTTP_")?.to_ascii_lowercase().replace('_', "-");
+            name.starts_with(prefix).then_some(name)
+        });
+        names.collect()
+    }
 }
 
 #[pymethods]

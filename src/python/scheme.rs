@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::claim::Claim;
 use super::keys::Key;
 use super::request::{Origins, Request};
+use crate::aws_sigv4::{AwsSigV4, PathRule};
 use crate::coverage::Aspect;
 use crate::error::{Code, Error};
 use crate::grammar::Grammar;
@@ -44,11 +45,20 @@ impl Members {
     }
 }
 
-/// A signature base, or several of which any counts.
+/// A text, or several of which any counts.
 #[derive(FromPyObject)]
-enum Bases {
+enum OneOrMore {
     One(String),
     Several(Vec<String>),
+}
+
+impl OneOrMore {
+    fn texts(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Several(texts) => texts,
+        }
+    }
 }
 
 /// How a party signs, as data.
@@ -67,7 +77,7 @@ impl Scheme {
     #[pyo3(signature = (name, *, base, fields = None, query = None, json = None, hash = "sha256", key = "text", accept_weaknesses = Some(BTreeSet::new()), empty_body = false, max_age = None))]
     fn new(
         name: String,
-        base: Bases,
+        base: OneOrMore,
         fields: Option<&Bound<'_, PyMapping>>,
         query: Option<&Bound<'_, PyMapping>>,
         json: Option<&Bound<'_, PyMapping>>,
@@ -79,12 +89,8 @@ impl Scheme {
     ) -> PyResult<Self> {
         let carriers =
             Carriers { fields: grammars_of(fields)?, query: grammars_of(query)?, members: grammars_of(json)? };
-        let bases = match base {
-            Bases::One(base) => vec![base],
-            Bases::Several(bases) => bases,
-        };
         let (hash, key, accept) = (Hash::parse(hash)?, KeyForm::parse(key)?, accept_weaknesses.as_ref());
-        let scheme = schemes::Scheme::template(name, hash, key, &bases, carriers, accept, empty_body)?;
+        let scheme = schemes::Scheme::template(name, hash, key, &base.texts(), carriers, accept, empty_body)?;
         Ok(Self { scheme, max_age: checked_age(max_age)? })
     }
 
@@ -105,6 +111,28 @@ impl Scheme {
         let accept = accept_weaknesses.as_ref();
         let scheme = schemes::Scheme::message(name.to_owned(), &components, label.to_owned(), tag, accept)?;
         Ok(Self { scheme, max_age: checked_age(max_age)? })
+    }
+
+    /// AWS Signature Version 4.
+    #[staticmethod]
+    #[allow(clippy::needless_pass_by_value)] // as above
+    #[allow(clippy::too_many_arguments)] // as above
+    #[pyo3(signature = (name = "aws-sigv4", *, region, service, path = "general", presigned = None, unsigned_payload = false, accept_weaknesses = None, max_age = None))]
+    fn aws_sigv4(
+        name: &str,
+        region: Option<OneOrMore>,
+        service: Option<OneOrMore>,
+        path: &str,
+        presigned: Option<i64>,
+        unsigned_payload: bool,
+        accept_weaknesses: Option<BTreeSet<String>>,
+        max_age: Option<i64>,
+    ) -> PyResult<Self> {
+        let (region, service) = (region.map(OneOrMore::texts), service.map(OneOrMore::texts));
+        let form = AwsSigV4::new(region, service, PathRule::parse(path)?, presigned, unsigned_payload)?;
+        let max_age = max_age.unwrap_or(form.max_age());
+        let scheme = schemes::Scheme::aws_sigv4(name.to_owned(), form, accept_weaknesses.as_ref())?;
+        Ok(Self { scheme, max_age: checked_age(Some(max_age))? })
     }
 
     #[getter]

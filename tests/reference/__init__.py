@@ -6,6 +6,7 @@ stricter than it is kind: what it accepts, sealgate must accept, and what sealga
 
 from __future__ import annotations
 
+from reference.aws_sigv4 import Aws, presign_aws_sigv4, sign_aws_sigv4, verify_aws_sigv4
 from reference.canonical import Json, canonical_json, es6_number, python_json, read_json
 from reference.inside import INSIDE, Inside
 from reference.message import Memory, Message, Pairs, Proof, Refused, Ring, mac
@@ -35,6 +36,7 @@ __all__ = [
     "INSIDE",
     "PLAIN",
     "PROVIDERS",
+    "Aws",
     "Inside",
     "Json",
     "Memory",
@@ -53,11 +55,13 @@ __all__ = [
     "mac",
     "member",
     "only",
+    "presign_aws_sigv4",
     "python_json",
     "read_json",
     "refuse_odd_length",
     "refuse_other_host",
     "scoped_base",
+    "sign_aws_sigv4",
     "sign_body",
     "sign_canonical_request",
     "sign_envelope",
@@ -66,6 +70,7 @@ __all__ = [
     "sign_scoped",
     "signature_base",
     "signature_params",
+    "verify_aws_sigv4",
     "verify_body",
     "verify_canonical_request",
     "verify_envelope",
