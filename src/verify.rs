@@ -54,7 +54,7 @@ pub struct Terms {
 /// What a scheme has read of a signature, beside its claims.
 enum Stated {
     InTemplates,
-    Message(SignatureInput),
+    Message(Box<SignatureInput>),
     AwsSigV4(aws_sigv4::Statement),
 }
 
@@ -176,7 +176,7 @@ impl Scheme {
                 let fields = received.fields;
                 let (input, claims) =
                     SignatureInput::read(&required(fields, input)?, &required(fields, signature)?, policy)?;
-                Ok((claims, Stated::Message(input)))
+                Ok((claims, Stated::Message(Box::new(input))))
             }
             Form::AwsSigV4(own) => {
                 let (claims, stated) = own.read(received.fields, received.target.clone()?)?;
