@@ -129,13 +129,21 @@ class Round:
             yield "body", replace(message, body=body)
 
 
+def is_refused(verifier: Verifier, message: Message) -> bool:
+    try:
+        verifier.verify(as_request(message))
+    except Rejected:
+        return True
+    return False
+
+
 def other(rng: random.Random, text: str) -> str:
     """`text` with a letter or digit of it another, so that it means something else under any encoding."""
     places = [at for at, character in enumerate(text) if character.isalnum() and character.isascii()]
     if not places:
         return text + "x"
     at = rng.choice(places)
-    if at and text[at - 1] == "%" or at > 1 and text[at - 2] == "%":
+    if (at and text[at - 1] == "%") or (at > 1 and text[at - 2] == "%"):
         digits = "0123456789ABCDEF".replace(text[at].upper(), "")
         return text[:at] + rng.choice(digits) + text[at + 1 :]
     return text[:at] + rng.choice((string.ascii_letters + string.digits).replace(text[at], "")) + text[at + 1 :]
@@ -174,7 +182,5 @@ def test_botocore_and_we_agree_and_no_changed_octet_passes(auth: type[SigV4Auth]
             verifier = Verifier(one.scheme, keys={one.key_id: one.key}, origin=one.origin, clock=lambda now=now: now)  # type: ignore[misc]
             for part, changed in one.changed(rng, message):
                 tried += 1
-                with pytest.raises(Rejected):
-                    verifier.verify(as_request(changed))
-                    raise AssertionError(f"{number}: {part}: {changed}")
+                assert is_refused(verifier, changed), f"{number}: {part}: {changed}"
     assert tried > 10 * ROUNDS
