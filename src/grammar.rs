@@ -10,8 +10,9 @@ use crate::template::Template;
 pub enum Grammar {
     /// One template for the whole value.
     Whole(Template),
-    /// Members between separators, in any order; those that no template starts are ignored.
-    Members(char, Vec<Template>),
+    /// Members between separators, in any order; those that no template starts are ignored. A separator is one
+    /// character, and a blank after it where the party writes one.
+    Members(String, Vec<Template>),
 }
 
 impl Grammar {
@@ -37,7 +38,7 @@ impl Grammar {
                 return Err(Error::malformed("the field occurs twice"));
             }
             Self::Whole(template) => return template.read(value, hash, claims),
-            Self::Members(separator, templates) => (*separator, templates),
+            Self::Members(separator, templates) => (separator.chars().next().unwrap_or(','), templates),
         };
         // The same of a list that is not parted by commas.
         let knows_comma = separator == ',' || templates.iter().any(Template::has_comma);
@@ -68,7 +69,7 @@ impl Grammar {
             self.templates().iter().map(|template| template.write(claims, signature)).collect::<Result<Vec<_>>>()?;
         Ok(match self {
             Self::Whole(_) => values.concat(),
-            Self::Members(separator, _) => values.join(&separator.to_string()),
+            Self::Members(separator, _) => values.join(separator),
         })
     }
 }

@@ -120,10 +120,14 @@ impl KeyForm {
     }
 }
 
-/// Padded or not: a key is the operator's text, and not a message's.
+/// Padded or not, and whatever the last character's spare bits: a key is the operator's text, and not a message's.
 fn base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let text = std::str::from_utf8(text).ok()?;
-    Base64Unpadded::decode_vec(text.trim_end_matches('=')).ok().map(Zeroizing::new)
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = Zeroizing::new(std::str::from_utf8(text).ok()?.trim_end_matches('=').as_bytes().to_vec());
+    let spare = [0, 0, 0b1111, 0b11][text.len() % 4];
+    let last = text.last_mut()?;
+    *last = ALPHABET[ALPHABET.iter().position(|digit| digit == last)? & !spare];
+    Base64Unpadded::decode_vec(std::str::from_utf8(&text).ok()?).ok().map(Zeroizing::new)
 }
 
 /// A key and its prepared HMAC states. Wiped on drop; it has no `Debug` that shows it and no `==`.

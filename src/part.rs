@@ -94,7 +94,12 @@ impl Hole {
         match self.source {
             Source::Signature => matches!(self.transforms[..], [only] if only.is_encoding()),
             Source::Claim(ClaimName::Created | ClaimName::Expires) => {
-                matches!(self.transforms[..], [] | [Transform::Time(_)])
+                let is_number = self.transforms.last() == Some(&Transform::Number);
+                match &self.transforms[..self.transforms.len() - usize::from(is_number)] {
+                    [] | [Transform::Time(TimeForm::Milliseconds)] => true,
+                    [Transform::Time(_)] => !is_number,
+                    _ => false,
+                }
             }
             Source::Claim(ClaimName::Digest) => {
                 matches!(self.transforms[..], [hash, encoding] if hash.digest_size().is_some() && encoding.is_encoding())
@@ -107,7 +112,7 @@ impl Hole {
     /// Whether it can be signed.
     pub(crate) fn fits_a_base(&self) -> bool {
         let fits = |(nth, transform): (usize, &Transform)| match transform {
-            Transform::Time(_) => false,
+            Transform::Time(_) | Transform::Number => false,
             Transform::WithPort | Transform::WithoutPort => {
                 self.source == Source::Component(Component::TargetUri) && nth == 0
             }

@@ -215,7 +215,11 @@ fn written_into(
     let mut document = read_document(body, form)?;
     for OwnMember { pointer, grammar } in members {
         let mut value = Vec::new();
-        write_string(&grammar.write(claims, signature)?, form, &mut value);
+        let text = grammar.write(claims, signature)?;
+        match grammar {
+            Grammar::Whole(template) if template.is_number() => value.extend_from_slice(text.as_bytes()),
+            _ => write_string(&text, form, &mut value),
+        }
         let closed = || Error::configuration(format!("body: no object to hold the member {}", pointer.text()));
         document = document.with(pointer, &value)?.ok_or_else(closed)?;
     }

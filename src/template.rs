@@ -135,6 +135,12 @@ impl Template {
         matches!(hole.source, Source::Claim(ClaimName::Created | ClaimName::Expires))
     }
 
+    /// Whether a member of the body holds it as a number.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        matches!(&self.parts[..], [Part::Hole(hole)] if hole.transforms.last() == Some(&Transform::Number))
+    }
+
     fn body_forms(&self) -> impl Iterator<Item = Option<Form>> {
         self.holes().filter(|hole| matches!(hole.source, Source::Body)).map(|hole| match hole.transforms.first() {
             Some(Transform::Json(form)) => Some(*form),

@@ -34,6 +34,8 @@ pub enum Transform {
     Json(Form),
     /// The characters of a member that is a string.
     Text,
+    /// A time that a member of a body holds as a number.
+    Number,
     /// A URI with its port, the scheme's default one as well.
     WithPort,
     /// A URI without its port, whichever it is.
@@ -42,7 +44,7 @@ pub enum Transform {
     Delimiters,
 }
 
-const TRANSFORMS: [(&str, Transform); 19] = [
+const TRANSFORMS: [(&str, Transform); 20] = [
     ("hex", Transform::Hex),
     ("base64", Transform::Base64),
     ("base64url", Transform::Base64Url),
@@ -59,6 +61,7 @@ const TRANSFORMS: [(&str, Transform); 19] = [
     ("pyjson", Transform::Json(Form::Pyjson)),
     ("pyjson-utf8", Transform::Json(Form::PyjsonUtf8)),
     ("text", Transform::Text),
+    ("number", Transform::Number),
     ("with-port", Transform::WithPort),
     ("without-port", Transform::WithoutPort),
     ("delimiters", Transform::Delimiters),
@@ -122,6 +125,7 @@ pub fn transformed<'a>(value: Cow<'a, [u8]>, transforms: &[Transform]) -> Cow<'a
         | Transform::Canonical
         | Transform::Json(_)
         | Transform::Text
+        | Transform::Number
         | Transform::WithPort
         | Transform::WithoutPort => value,
     })

@@ -9,6 +9,7 @@ use crate::coverage::{Aspect, ReplayClass};
 use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
 use crate::form::FormBody;
+use crate::json::Form as JsonForm;
 use crate::message_signature::{Covered, SignatureInput};
 use crate::request::{
     CONTENT_TYPE, Fields, Params, Request, check_length, check_method, own_field, own_origin, required,
@@ -194,7 +195,8 @@ impl Scheme {
             return Err(Error::new(Code::SignatureMissing, "no body, which would carry the signature"));
         }
         claim.is_readable.clone()?;
-        let document = read_document(body, self.body_form().unwrap_or_default())?;
+        // Where the body is signed as received, it is only looked into: integers may have any digits.
+        let document = read_document(body, self.body_form().unwrap_or(JsonForm::PyjsonUtf8))?;
         let mut claims = claim.claims.clone();
         let complete = (|| {
             templates.read_members(&document, self.hash, &mut claims)?;

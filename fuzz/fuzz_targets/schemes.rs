@@ -202,7 +202,7 @@ fn grammar(separator: Option<char>, text: &str) -> Grammar {
     let template = |text| Template::parse_field(text).expect("a field");
     match separator {
         None => Grammar::Whole(template(text)),
-        Some(separator) => Grammar::Members(separator, text.split(separator).map(template).collect()),
+        Some(separator) => Grammar::Members(separator.to_string(), text.split(separator).map(template).collect()),
     }
 }
 

@@ -48,7 +48,7 @@ fn read(field: &str, value: &[u8]) -> Option<Claims> {
 
 fn members(field: &str, value: &[u8]) {
     let Ok(templates) = field.split(';').map(Template::parse_field).collect::<Result<Vec<_>, _>>() else { return };
-    let grammar = Grammar::Members(';', templates);
+    let grammar = Grammar::Members(";".to_owned(), templates);
     let mut claims = Claims::default();
     if grammar.read(value, Hash::Sha256, &mut claims).is_ok()
         && let Some(first) = claims.signatures.first()

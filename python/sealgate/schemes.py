@@ -226,7 +226,7 @@ LINE = _provider("line", fields={"X-Line-Signature": "{signature:base64}"})
 LINEAR = _provider(
     "linear",
     fields={"Linear-Signature": "{signature:hex}"},
-    json={"/webhookTimestamp": "{created:ms}"},
+    json={"/webhookTimestamp": "{created:ms:number}"},
     max_age=60,
 )
 
@@ -336,7 +336,7 @@ WOOCOMMERCE = _provider("woocommerce", fields={"X-WC-Webhook-Signature": "{signa
 WORKOS = _provider(
     "workos",
     base="{created}.{body}",
-    fields={"WorkOS-Signature": Members(",", "t={created:ms}", "v1={signature:hex}")},
+    fields={"WorkOS-Signature": Members(", ", "t={created:ms}", "v1={signature:hex}")},
     max_age=180,
 )
 

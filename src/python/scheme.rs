@@ -25,10 +25,11 @@ use crate::verify::{Received, Terms};
 /// Header fields to add.
 type Pairs = Vec<(String, String)>;
 
-/// A field made of members split by `separator`, in any order; unknown ones are ignored.
+/// A field made of members split by `separator`, in any order; unknown ones are ignored. Where a blank stands behind
+/// the separator, it is written too.
 #[pyclass(frozen, module = "sealgate._native")]
 pub(super) struct Members {
-    separator: char,
+    separator: String,
     members: Vec<String>,
 }
 
@@ -37,11 +38,11 @@ impl Members {
     #[new]
     #[pyo3(signature = (separator, *members))]
     fn new(separator: &str, members: Vec<String>) -> PyResult<Self> {
-        let mut characters = separator.chars();
-        match (characters.next(), characters.next()) {
-            (Some(separator), None) if separator.is_ascii() && !members.is_empty() => Ok(Self { separator, members }),
-            _ => Err(Error::configuration("members: expected one ASCII character and at least one template").into()),
+        let is_one = |text: &str| text.len() == 1 && text.is_ascii();
+        if (is_one(separator) || separator.strip_suffix(' ').is_some_and(is_one)) && !members.is_empty() {
+            return Ok(Self { separator: separator.to_owned(), members });
         }
+        Err(Error::configuration("members: expected one ASCII character and at least one template").into())
     }
 }
 
@@ -333,7 +334,7 @@ fn grammars_of(carriers: Option<&Bound<'_, PyMapping>>) -> PyResult<Vec<(String,
         let grammar = if let Ok(members) = form.cast::<Members>() {
             let members = members.get();
             let templates = members.members.iter().map(|text| Template::parse_field(text)).collect::<Result<_, _>>()?;
-            Grammar::Members(members.separator, templates)
+            Grammar::Members(members.separator.clone(), templates)
         } else {
             Grammar::Whole(Template::parse_field(&form.extract::<String>()?)?)
         };

@@ -93,7 +93,7 @@ fn a_signature_has_one_text() {
 #[test]
 fn members_come_in_any_order_and_unknown_ones_are_ignored() {
     let grammar = Grammar::Members(
-        ',',
+        ",".to_owned(),
         vec![
             Template::parse_field("t={created}").expect("t"),
             Template::parse_field("v1={signature:hex}").expect("v1"),
