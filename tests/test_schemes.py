@@ -26,7 +26,7 @@ from judged import (
     field_of,
     with_field,
 )
-from reference import Message
+from reference import INSIDE, Message
 from sealgate import Rejected, Request, schemes
 from sealgate.exceptions import InvalidSignature, NotCovered, SignatureMissing
 
@@ -43,9 +43,9 @@ def test_a_scheme_tells_the_truth_about_itself(judged: Judged) -> None:
 
 
 def test_every_preset_has_its_judge() -> None:
-    # What canonical forms do to arbitrary bodies, and schemes over parts of a message, have tests of their own.
+    # Canonical forms, claims in the body or the query, and schemes over parts of a message have tests of their own.
     canonical = {name for name in schemes.by_name() if name.startswith("canonical-json")}
-    assert set(JUDGED) | {"scoped", "envelope"} | canonical == set(schemes.by_name())
+    assert set(JUDGED) | set(INSIDE) | {"scoped", "envelope"} | canonical == set(schemes.by_name())
     assert 3 == len(canonical)
 
 
