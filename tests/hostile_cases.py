@@ -1,198 +1,17 @@
 """The hostile matrix, as data: ways to spoil a signed message of any scheme, and what has to be said of each.
 
-What is spoiled is found in the message itself: the signature is what another key changes, the time is the text that
-says when. The same messages go to `test_hostile_matrix.py` and, beside other people's verifiers, to `hostile_matrix.py`.
+The same messages go to `test_hostile_matrix.py` and, beside other people's verifiers, to `hostile_matrix.py`.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import cached_property
 
-from judged import HOST, KEY, KEY_ID, NOW, ORIGIN, as_request
-from reference import Message, mac
-from sealgate import ConfigurationError, Key, Request, Scheme, Verifier
-
-_KINDS = {"form": "application/x-www-form-urlencoded"}
-_BODIES = {None: b'{"data": 1, "signature": {}}', "form": b"data=1&a=b"}
-#: How a party writes a key.
-FORMS: dict[str, Callable[[bytes], str]] = {
-    "text": bytes.decode,
-    "hex": bytes.hex,
-    "base64": lambda key: base64.b64encode(key).decode(),
-    "whsec": lambda key: f"whsec_{base64.b64encode(key).decode()}",
-}
-_NONCE = "b3k2pp5k7z-50gnwp_yemd"
-#: How a time is written, in seconds; the longest that fits is the one that was meant.
-TIMES: dict[str, Callable[[int], str]] = {
-    "milliseconds": lambda at: str(at * 1000),
-    "rfc3339": lambda at: f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}",
-    "http-date": lambda at: f"{datetime.fromtimestamp(at, UTC):%a, %d %b %Y %H:%M:%S GMT}",
-    "amz-date": lambda at: f"{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}",
-    "seconds": str,
-}
-_ENCODINGS: list[tuple[Callable[[bytes], str], Callable[[str], bytes]]] = [
-    (bytes.hex, bytes.fromhex),
-    (lambda octets: base64.b64encode(octets).decode(), lambda text: base64.b64decode(text, validate=True)),
-]
-
-
-@dataclass(frozen=True)
-class Spot:
-    """Where a text stands in a message: in the nth field, or else in the target or the body."""
-
-    where: int | str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Honest:
-    """A message that the scheme's party would send, at `now`."""
-
-    scheme: Scheme
-    now: int = NOW
-    body: bytes | None = None
-
-    @property
-    def unsigned(self) -> Message:
-        form = self.scheme.body_form
-        bare = "body-not-covered" in self.scheme.weaknesses() and not self.scheme.members
-        body = b"" if bare else _BODIES.get(form, _BODIES[None]) if self.body is None else self.body
-        fields = [("Host", HOST), ("Content-Type", _KINDS.get(form or "", "application/json"))]
-        return Message("POST", "/orders", fields, body, dict.fromkeys(self.scheme.params, "doc-1"))
-
-    @property
-    def key_id(self) -> str | None:
-        return KEY_ID if self.scheme.names_key else None
-
-    @cached_property
-    def message(self) -> Message:
-        return self.signed(KEY, self.now)
-
-    def signed(self, key: bytes, created: int) -> Message:
-        unsigned = self.unsigned
-        added, target, body = self.scheme.sign_whole(_with_origin(unsigned), Key(key), self.key_id, created, _NONCE)
-        return replace(
-            unsigned,
-            target=target or unsigned.target,
-            headers=[*unsigned.headers, *added],
-            body=unsigned.body if body is None else body,
-        )
-
-    def verifier(self) -> Verifier:
-        key = FORMS[self.scheme.key_form](KEY)
-        keys = {self.key_id: key} if self.key_id else key
-        return Verifier(self.scheme, keys=keys, origin=ORIGIN, clock=lambda: self.now, replay="off")
-
-    @property
-    def uncovered(self) -> frozenset[str]:
-        """Where a scheme of a party covers no body that it sends, the route has to take that."""
-        lacks_body = "body-not-covered" in self.scheme.weaknesses() and self.scheme.members
-        return frozenset({"body"} if lacks_body else ())
-
-    @cached_property
-    def signature(self) -> Spot:
-        """What another key changes. Keys enough that no character is the same by chance in all of them."""
-        others = [
-            _texts(self.signed(b"another key of thirty-two octets" + bytes([nth]), self.now)) for nth in range(24)
-        ]
-        (spot,) = [spot for where, text in _texts(self.message).items() if (spot := _differing(where, text, others))]
-        return spot
-
-    @cached_property
-    def time(self) -> tuple[str, Spot] | None:
-        """How the time is written, and where, if there is one."""
-        if "no-time" in self.scheme.weaknesses():
-            return None
-        for form, write in TIMES.items():
-            for where, text in _texts(self.message).items():
-                start = text.find(write(self.now).encode("latin-1"))
-                if start >= 0:
-                    return form, Spot(where, start, start + len(write(self.now)))
-        raise AssertionError(f"{self.scheme.name}: no time is found")
-
-    def resigned(self, text: bytes) -> Message:
-        """With this for a time, under a signature that is right for it."""
-        assert self.time is not None
-        form, spot = self.time
-        honest = TIMES[form](self.now).encode()
-        base = self.scheme.signature_base(_with_origin(self.unsigned), self.key_id, self.now, _NONCE)
-        assert text_at(self.message, self.signature) == self._written(base), "or the rest would be no signature"
-        return put(self.message, (self.signature, self._written(base.replace(honest, text))), (spot, text))
-
-    def _written(self, base: bytes) -> bytes:
-        write, _ = self.encoding
-        return write(mac(KEY, base, self.scheme.hash)).encode()
-
-    @cached_property
-    def encoding(self) -> tuple[Callable[[bytes], str], Callable[[str], bytes]]:
-        text = text_at(self.message, self.signature).decode()
-        for write, read in _ENCODINGS:
-            try:
-                if write(read(text)) == text:
-                    return write, read
-            except ValueError:
-                continue
-        raise AssertionError(f"{self.scheme.name}: {text} is in no known encoding")
-
-
-def _with_origin(message: Message) -> Request:
-    return Request(
-        message.method, message.target, list(message.headers), message.body, origin=ORIGIN, params=message.params
-    )
-
-
-def request_of(message: Message) -> Request:
-    """As it was received; `Message` has text for each octet of a field."""
-    return as_request(message)
-
-
-def _texts(message: Message) -> dict[int | str, bytes]:
-    fields = {nth: value.encode("latin-1") for nth, (_, value) in enumerate(message.headers)}
-    return {**fields, "target": message.target.encode("latin-1"), "body": message.body}
-
-
-def _differing(where: int | str, text: bytes, others: list[dict[int | str, bytes]]) -> Spot | None:
-    differs = [
-        nth for nth in range(len(text)) if any(other[where][nth : nth + 1] != text[nth : nth + 1] for other in others)
-    ]
-    if not differs:
-        return None
-    end = differs[-1] + 1
-    while text[end : end + 1] == b"=":  # the padding is the same for all
-        end += 1
-    return Spot(where, differs[0], end)
-
-
-def text_at(message: Message, spot: Spot) -> bytes:
-    return _texts(message)[spot.where][spot.start : spot.end]
-
-
-def put(message: Message, *texts: tuple[Spot, bytes]) -> Message:
-    """With each of these texts in its spot. The last in a place comes first: the others stay where they are."""
-    for spot, text in sorted(texts, key=lambda pair: -pair[0].start):
-        whole = _texts(message)[spot.where]
-        message = _with(message, spot.where, whole[: spot.start] + text + whole[spot.end :])
-    return message
-
-
-def _with(message: Message, where: int | str, text: bytes) -> Message:
-    if where == "body":
-        return replace(message, body=text)
-    if where == "target":
-        return replace(message, target=text.decode("latin-1"))
-    fields = [
-        (name, text.decode("latin-1") if nth == where else value) for nth, (name, value) in enumerate(message.headers)
-    ]
-    return replace(message, headers=fields)
-
-
-# --- what is spoiled --------------------------------------------------------------------------------------------------
+from honest_messages import Honest, Spot, put, text_at, texts_of
+from reference import Message
+from sealgate import ConfigurationError
 
 
 def _in_place_of_the_signature(*texts: bytes) -> Callable[[Honest], Iterator[Message]]:
@@ -264,7 +83,7 @@ def _other_spellings(honest: Honest) -> Iterator[Message]:
 def _many(honest: Honest) -> Iterator[Message]:
     """A12: the right one first, or last."""
     message, spot = honest.message, honest.signature
-    whole = _texts(message)[spot.where]
+    whole = texts_of(message)[spot.where]
     start = max(whole.rfind(each, 0, spot.start) for each in (b" ", b";", b"," if b"v1," not in whole else b" ", b'"'))
     piece = whole[start + 1 : spot.end]
     separator = next(
@@ -279,7 +98,8 @@ MANY = 200_000
 
 
 def _times(*texts: str, **own: tuple[str, ...]) -> Callable[[Honest], Iterator[Message]]:
-    """Each in place of the time, under a signature that is right for it. `{now}`: the digits of the honest one."""
+    """Each in place of the time, under a signature that is right for it, and under the one that was there: some read
+    the number and write it anew. `{now}`: the digits of the honest one."""
 
     def spoiled(honest: Honest) -> Iterator[Message]:
         if honest.time is None:
@@ -287,19 +107,22 @@ def _times(*texts: str, **own: tuple[str, ...]) -> Callable[[Honest], Iterator[M
         form, spot = honest.time
         now = text_at(honest.message, spot).decode()
         for text in (*(texts if form in {"seconds", "milliseconds"} else ()), *own.get(form.replace("-", "_"), ())):
-            yield honest.resigned(
-                text.format(now=now, more=now[:2] + "_" + now[2:], day=now[:10], hour=now[11:]).encode()
-            )
+            written = text.format(now=now, more=now[:2] + "_" + now[2:], day=now[:10], hour=now[11:]).encode()
+            yield honest.resigned(written)
+            yield put(honest.message, (spot, written))
 
     return spoiled
 
 
 def _arabic(honest: Honest) -> Iterator[Message]:
-    """The same digits in other scripts: what `str.isdigit` and `int` take for digits."""
+    """E3: the same digits in other scripts: what `str.isdigit` and `int` take for digits."""
     if honest.time is not None:
-        now = text_at(honest.message, honest.time[1]).decode()
+        spot = honest.time[1]
+        now = text_at(honest.message, spot).decode()
         for zero in "\u0660\u06f0\u0966\uff10\U0001d7ce":
-            yield honest.resigned("".join(chr(ord(zero) + int(c)) if c.isdigit() else c for c in now).encode())
+            written = "".join(chr(ord(zero) + int(c)) if c.isdigit() else c for c in now).encode()
+            yield honest.resigned(written)
+            yield put(honest.message, (spot, written))
 
 
 def _not_utf8(honest: Honest) -> Iterator[Message]:
@@ -372,9 +195,9 @@ CASES = (
         _times("abc", "{now}abc", "", rfc3339=("abc", "{now}abc"), http_date=("abc",), amz_date=("abc",)),
         _NO_TIME,
     ),
-    Case("time nan", _times("nan", "NaN", "inf", "-inf", "1e9", "{now}.0", "0x65", "true"), _NO_TIME),
+    Case("time nan, 1e9, 1.0", _times("nan", "NaN", "inf", "-inf", "1e9", "{now}.0", "0x65", "true"), _NO_TIME),
     Case("time 10^30", _times("1" + "0" * 30, "9" * 19), _NO_TIME),
-    Case("time -1", _times("-1", "-{now}", "+{now}"), _NO_TIME),
+    Case("time -1, +1", _times("-1", "-{now}", "+{now}"), _NO_TIME),
     Case("time 5_0", _times("5_0", "{more}"), _NO_TIME),
     Case("time in Arabic digits", _arabic, _NO_TIME),
     Case("time of 5000 digits", _times("5" * 5000, "0" * 5000 + "{now}", rfc3339=("{now}" + "0" * 5000,)), _NO_TIME),

@@ -1,0 +1,190 @@
+"""A signed message of any scheme, and where in it the signature and the time stand.
+
+They are found in the message itself: the signature is what another key changes, the time is the text that says when.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+
+from judged import HOST, KEY, KEY_ID, NOW, ORIGIN, as_request
+from reference import Message, mac
+from sealgate import Key, Request, Scheme, Verifier
+
+_KINDS = {"form": "application/x-www-form-urlencoded"}
+_BODIES = {None: b'{"data": 1, "signature": {}}', "form": b"data=1&a=b"}
+#: How a party writes a key.
+FORMS: dict[str, Callable[[bytes], str]] = {
+    "text": bytes.decode,
+    "hex": bytes.hex,
+    "base64": lambda key: base64.b64encode(key).decode(),
+    "whsec": lambda key: f"whsec_{base64.b64encode(key).decode()}",
+}
+_NONCE = "b3k2pp5k7z-50gnwp_yemd"
+#: How a time is written, in seconds; the longest that fits is the one that was meant.
+TIMES: dict[str, Callable[[int], str]] = {
+    "milliseconds": lambda at: str(at * 1000),
+    "rfc3339": lambda at: f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}",
+    "http-date": lambda at: f"{datetime.fromtimestamp(at, UTC):%a, %d %b %Y %H:%M:%S GMT}",
+    "amz-date": lambda at: f"{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}",
+    "seconds": str,
+}
+_ENCODINGS: list[tuple[Callable[[bytes], str], Callable[[str], bytes]]] = [
+    (bytes.hex, bytes.fromhex),
+    (lambda octets: base64.b64encode(octets).decode(), lambda text: base64.b64decode(text, validate=True)),
+]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a text stands in a message: in the nth field, or else in the target or the body."""
+
+    where: int | str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Honest:
+    """A message that the scheme's party would send, at `now`."""
+
+    scheme: Scheme
+    now: int = NOW
+    body: bytes | None = None
+
+    @property
+    def unsigned(self) -> Message:
+        form = self.scheme.body_form
+        bare = "body-not-covered" in self.scheme.weaknesses() and not self.scheme.members
+        body = b"" if bare else _BODIES.get(form, _BODIES[None]) if self.body is None else self.body
+        fields = [("Host", HOST), ("Content-Type", _KINDS.get(form or "", "application/json"))]
+        return Message("POST", "/orders", fields, body, dict.fromkeys(self.scheme.params, "doc-1"))
+
+    @property
+    def key_id(self) -> str | None:
+        return KEY_ID if self.scheme.names_key else None
+
+    @cached_property
+    def message(self) -> Message:
+        return self.signed(KEY, self.now)
+
+    def signed(self, key: bytes, created: int) -> Message:
+        unsigned = self.unsigned
+        added, target, body = self.scheme.sign_whole(_with_origin(unsigned), Key(key), self.key_id, created, _NONCE)
+        return replace(
+            unsigned,
+            target=target or unsigned.target,
+            headers=[*unsigned.headers, *added],
+            body=unsigned.body if body is None else body,
+        )
+
+    def verifier(self) -> Verifier:
+        key = FORMS[self.scheme.key_form](KEY)
+        keys = {self.key_id: key} if self.key_id else key
+        return Verifier(self.scheme, keys=keys, origin=ORIGIN, clock=lambda: self.now, replay="off")
+
+    @property
+    def uncovered(self) -> frozenset[str]:
+        """Where a scheme of a party covers no body that it sends, the route has to take that."""
+        lacks_body = "body-not-covered" in self.scheme.weaknesses() and self.scheme.members
+        return frozenset({"body"} if lacks_body else ())
+
+    @cached_property
+    def signature(self) -> Spot:
+        """What another key changes. Keys enough that no character is the same by chance in all of them."""
+        others = [
+            texts_of(self.signed(b"another key of thirty-two octets" + bytes([nth]), self.now)) for nth in range(24)
+        ]
+        (spot,) = [spot for where, text in texts_of(self.message).items() if (spot := _differing(where, text, others))]
+        return spot
+
+    @cached_property
+    def time(self) -> tuple[str, Spot] | None:
+        """How the time is written, and where, if there is one."""
+        if "no-time" in self.scheme.weaknesses():
+            return None
+        for form, write in TIMES.items():
+            for where, text in texts_of(self.message).items():
+                start = text.find(write(self.now).encode("latin-1"))
+                if start >= 0:
+                    return form, Spot(where, start, start + len(write(self.now)))
+        raise AssertionError(f"{self.scheme.name}: no time is found")
+
+    def resigned(self, text: bytes) -> Message:
+        """With this for a time, under a signature that is right for it."""
+        assert self.time is not None
+        form, spot = self.time
+        honest = TIMES[form](self.now).encode()
+        base = self.scheme.signature_base(_with_origin(self.unsigned), self.key_id, self.now, _NONCE)
+        assert text_at(self.message, self.signature) == self._written(base), "or the rest would be no signature"
+        return put(self.message, (self.signature, self._written(base.replace(honest, text))), (spot, text))
+
+    def _written(self, base: bytes) -> bytes:
+        write, _ = self.encoding
+        return write(mac(KEY, base, self.scheme.hash)).encode()
+
+    @cached_property
+    def encoding(self) -> tuple[Callable[[bytes], str], Callable[[str], bytes]]:
+        text = text_at(self.message, self.signature).decode()
+        for write, read in _ENCODINGS:
+            try:
+                if write(read(text)) == text:
+                    return write, read
+            except ValueError:
+                continue
+        raise AssertionError(f"{self.scheme.name}: {text} is in no known encoding")
+
+
+def _with_origin(message: Message) -> Request:
+    return Request(
+        message.method, message.target, list(message.headers), message.body, origin=ORIGIN, params=message.params
+    )
+
+
+def request_of(message: Message) -> Request:
+    """As it was received; `Message` has text for each octet of a field."""
+    return as_request(message)
+
+
+def texts_of(message: Message) -> dict[int | str, bytes]:
+    fields = {nth: value.encode("latin-1") for nth, (_, value) in enumerate(message.headers)}
+    return {**fields, "target": message.target.encode("latin-1"), "body": message.body}
+
+
+def _differing(where: int | str, text: bytes, others: list[dict[int | str, bytes]]) -> Spot | None:
+    differs = [
+        nth for nth in range(len(text)) if any(other[where][nth : nth + 1] != text[nth : nth + 1] for other in others)
+    ]
+    if not differs:
+        return None
+    end = differs[-1] + 1
+    while text[end : end + 1] == b"=":  # the padding is the same for all
+        end += 1
+    return Spot(where, differs[0], end)
+
+
+def text_at(message: Message, spot: Spot) -> bytes:
+    return texts_of(message)[spot.where][spot.start : spot.end]
+
+
+def put(message: Message, *texts: tuple[Spot, bytes]) -> Message:
+    """With each of these texts in its spot. The last in a place comes first: the others stay where they are."""
+    for spot, text in sorted(texts, key=lambda pair: -pair[0].start):
+        whole = texts_of(message)[spot.where]
+        message = _with(message, spot.where, whole[: spot.start] + text + whole[spot.end :])
+    return message
+
+
+def _with(message: Message, where: int | str, text: bytes) -> Message:
+    if where == "body":
+        return replace(message, body=text)
+    if where == "target":
+        return replace(message, target=text.decode("latin-1"))
+    fields = [
+        (name, text.decode("latin-1") if nth == where else value) for nth, (name, value) in enumerate(message.headers)
+    ]
+    return replace(message, headers=fields)
