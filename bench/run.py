@@ -25,6 +25,7 @@ import asgi_frameworks
 import canonical_json
 import memory
 import messages
+import providers
 import replaying
 import signed_requests
 import wsgi_frameworks
@@ -34,6 +35,7 @@ import sealgate
 
 SECTIONS: list[Section] = [
     *messages.SECTIONS,
+    *providers.SECTIONS,
     *signed_requests.SECTIONS,
     *replaying.SECTIONS,
     *canonical_json.SECTIONS,

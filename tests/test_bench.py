@@ -48,6 +48,16 @@ def test_whole_schemes_are_compared_with_their_providers(rows: list[dict[str, An
     assert expected == names(rows, f"verify one request with a body of {size}")
 
 
+def test_presets_are_compared_with_the_libraries_of_their_providers(rows: list[dict[str, Any]]) -> None:
+    libraries = {
+        *(("STRIPE", "stripe"), ("SLACK", "slack_sdk"), ("STANDARD_WEBHOOKS", "standardwebhooks"), ("SVIX", "svix")),
+        *(("TWILIO", "twilio"), ("GITHUB", "gidgethub"), ("RAZORPAY", "razorpay"), ("HUBSPOT", "hubspot-api-client")),
+        *(("PADDLE", "paddle-python-sdk"), ("LINE", "line-bot-sdk"), ("SQUARE", "squareup"), ("WORKOS", "workos")),
+    }
+    expected = {(f"schemes.{preset}", library) for preset, library in libraries}
+    assert expected == names(rows, "verify a webhook of 1 KiB")
+
+
 def test_whole_requests_and_the_store_are_compared(rows: list[dict[str, Any]]) -> None:
     remembering = "Verifier, RFC 9421, and memory replay"
     assert {("Verifier, own scheme", "pure Python")} == names(rows, "full request")
