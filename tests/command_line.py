@@ -61,7 +61,7 @@ def mistake(done: Result) -> str:
 def _named(scheme: str, more: tuple[str, ...]) -> tuple[str, ...]:
     if scheme == "scoped" and "--param" not in more:
         return ("--param", "id=doc-123", *more)
-    return ("--key-id", "acme", *more) if scheme == "rfc9421" and "--key-id" not in more else more
+    return ("--key-id", "acme", *more) if schemes.by_name()[scheme].names_key and "--key-id" not in more else more
 
 
 def message_for(scheme: str) -> bytes:

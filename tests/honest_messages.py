@@ -6,13 +6,15 @@ They are found in the message itself: the signature is what another key changes,
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
-from judged import HOST, KEY, KEY_ID, NOW, ORIGIN, as_request
-from reference import Message, mac
+from judged import HOST, KEY, KEY_ID, NOW, ORIGIN, as_request, field_of, with_field
+from reference import Message, Refused, aws_sigv4, mac
 from sealgate import Key, Request, Scheme, Verifier
 
 _KINDS = {"form": "application/x-www-form-urlencoded"}
@@ -118,10 +120,30 @@ class Honest:
         """With this for a time, under a signature that is right for it."""
         assert self.time is not None
         form, spot = self.time
+        if form == "amz-date":
+            return self._resigned_with_a_derived_key(spot, text)
         honest = TIMES[form](self.now).encode()
         base = self.scheme.signature_base(_with_origin(self.unsigned), self.key_id, self.now, _NONCE)
         assert text_at(self.message, self.signature) == self._written(base), "or the rest would be no signature"
         return put(self.message, (self.signature, self._written(base.replace(honest, text))), (spot, text))
+
+    def _resigned_with_a_derived_key(self, spot: Spot, text: bytes) -> Message:
+        """AWS Signature Version 4, whose key is of the day, and whose base has the time in it twice."""
+        message = put(self.message, (spot, text))
+        authorization = field_of(self.message, "Authorization")
+        scope, names = re.findall(r"Credential=[^/]*/([^,]*), ?SignedHeaders=([^,]*),", authorization)[0]
+        day = text[:8].decode("latin-1")
+        message = with_field(message, "Authorization", authorization.replace(scope[:8], day, 1))
+        scope = day + scope[8:]
+        digest = hashlib.sha256(message.body).hexdigest()
+        try:
+            request = aws_sigv4.canonical_request(message, names.split(";"), digest, s3=False)
+        except Refused:
+            return message  # a field that is no ASCII has no signature at all
+        base = aws_sigv4.signature_base(text.decode("latin-1"), scope, request)
+        signature = mac(aws_sigv4.derived(KEY, scope), base).hex()
+        signed = field_of(message, "Authorization").rpartition("=")[0] + "=" + signature
+        return with_field(message, "Authorization", signed)
 
     def _written(self, base: bytes) -> bytes:
         write, _ = self.encoding
