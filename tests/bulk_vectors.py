@@ -1,7 +1,7 @@
 """Runs the bulk sets of open conformance data against sealgate: `python tests/bulk_vectors.py [--slow] DIR`.
 
-DIR holds hmac_rfc, wycheproof_hmac, rfc9421, rfc9530, webhooks_core and jsontestsuite, one JSON object a line, and
-jcs_rfc8785 and jcs_es6_numbers, in files as they were published. Every row is run; none is skipped. A row agrees, or it is
+DIR holds hmac_rfc, wycheproof_hmac, rfc9421, rfc9530, aws_sigv4_botocore, webhooks_core and jsontestsuite, one JSON object a
+line, and jcs_rfc8785 and jcs_es6_numbers, in files as they were published. Every row is run; none is skipped. A row agrees, or it is
 beyond what we take and shown to be refused, or it is a deviation declared below by its reason. The sequence of ES6 numbers
 is made again, for its published checksums, up to a million lines, with `--slow` up to ten million. Exit code 1 where a row
 is none of these, 2 where a set is absent.
@@ -26,6 +26,7 @@ from typing import Any
 
 import reference
 from reference import Message
+from reference.aws_sigv4 import seconds_of
 from sealgate import (
     ConfigurationError,
     Key,
@@ -34,6 +35,7 @@ from sealgate import (
     Request,
     Scheme,
     SealgateError,
+    Signer,
     Verifier,
     canonicalize,
     canonicalize_json,
@@ -54,6 +56,8 @@ DECLARED = {
     "redirect": "a redirect that is signed by members of its query is no scheme of ours",
     "key": "a key of Standard Webhooks is 24 to 64 octets, without stray bits in its base64",
     "empty": "a signature of the body alone is refused without a body, unless its provider sends such",
+    "octets": "a target of octets that no target has is refused: servers decode it differently",
+    "path": "a path that is signed like another one is refused: dot segments and empty ones",
 }
 NOW, KEY, NONCE = 1_700_000_000, b"a key of our own, of 32 octets..", "n" * 24
 
@@ -136,6 +140,46 @@ def run_digest(row: Row) -> str:
     if row["expect"] != "valid":
         return refusing(lambda: verifier().verify(request), AGREED, Rejected)
     must(verifier().verify(request).body == message.body, "another body")
+    return AGREED
+
+
+def run_aws(row: Row) -> str:
+    """What botocore signs, we accept and sign; where the request itself is refused, it is so for a reason of its own."""
+    head, _, body = base64.b64decode(row["request_b64"]).decode().partition("\n\n")
+    start, *given = re.split(r"\n(?![ \t])", head)
+    method, _, target = start.removesuffix(" HTTP/1.1").partition(" ")
+    fields = [(line.partition(":")[0], line.partition(":")[2]) for line in given]
+    if "X-Amz-Security-Token" not in dict(fields) and "x-amz-security-token" in row["canonical_request"]:
+        fields.append(
+            ("X-Amz-Security-Token", row["canonical_request"].partition("x-amz-security-token:")[2].split("\n")[0])
+        )
+    now, keys = seconds_of(row["date"]), KeyRing({row["access_key"]: Key(row["secret_key"], published_ok=True)})
+    scheme = schemes.aws_sigv4(region=row["region"], service=row["service"])
+    checker = Verifier(scheme, keys=keys, origin="https://example.amazonaws.com", clock=lambda: now)
+    request = partial(Request, method, target.encode(), body=body.encode())
+    octets = [(name.encode(), value.encode()) for name, value in fields]
+    verify = partial(checker.verify, request(headers=[*octets, ("Authorization", row["authorization"])]))
+    for outcome, holds in (
+        ("octets", not re.fullmatch(r"[\x21-\x7e]+", target)),
+        ("path", re.search(r"//|/\.\.?(/|$)", target.partition("?")[0])),
+        ("folded", "\n" in "".join(value for _, value in fields)),
+        ("repeated", len(dict(fields)) < len(fields)),
+    ):
+        if holds:
+            return refusing(verify, outcome, Rejected)
+    verify()
+    if "-header-after" in row["id"]:  # a session token that is added to what was signed
+        later = request(headers=[*octets, ("Authorization", row["authorization"]), ("X-Amz-Security-Token", "t")])
+        refusing(lambda: checker.verify(later), "", Rejected)
+    names = {"host", "content-type"} | {name.lower() for name, _ in fields if name.lower().startswith("x-amz-")}
+    if {name.lower() for name, _ in fields} <= names:
+        signed = Signer(
+            scheme, key=Key(row["secret_key"], published_ok=True), key_id=row["access_key"], clock=lambda: now
+        )
+        added = dict(signed.sign_headers(request(headers=octets)))
+        must(added["Authorization"] == row["authorization"], "another signature")
+        base = scheme.signature_base(request(headers=octets), row["access_key"], now, NONCE)
+        must(base.decode() == row["string_to_sign"], "another signature base")
     return AGREED
 
 
@@ -318,6 +362,7 @@ SETS: list[tuple[str, str, Callable[[Path, str], Iterator[Row]], Callable[[Row],
     ("rfc9421", "sigbase_cases.jsonl", lines, run_signature_base),
     ("rfc9421", "component_cases.jsonl", lines, run_component),
     ("rfc9530", "*.jsonl", lines, run_digest),
+    ("aws_sigv4_botocore", "*.jsonl", lines, run_aws),
     ("webhooks_core", "*.jsonl", lines, run_webhook),
     ("jcs_rfc8785", "input_*.json", documents, run_canonical_document),
     ("jcs_es6_numbers", "es6_numbers_first10000.txt", numbers, run_es6_number),
