@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import unquote_plus
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from http_message_signatures import HTTPMessageVerifier, MappingKeyResolver
 from http_message_signatures.algorithms import HMAC_SHA256
 from messages import KEY, changed, message
@@ -35,6 +38,8 @@ FIELDS = [
     ("X-Tenant", "shop-42"),
 ]
 _SIGNED = ("host", "content-type", "idempotency-key", "x-request-id", "x-tenant")
+#: What a request of AWS's has to sign of these.
+_AWS_SIGNED = ("Host", "Content-Type", "X-Amz-Date")
 _WINDOW = 3600
 _KEYS = {KEY_ID: KEY.encode()}
 
@@ -98,6 +103,32 @@ def _own_form(_pace: Pace) -> Mapping[str, Case]:
     }
 
 
+def _aws_sigv4(_pace: Pace) -> Mapping[str, Case]:
+    """No library verifies it. botocore signs here: one canonical request, key and signature, as a verifier would need."""
+    signer = Signer(schemes.AWS_SIGV4, key=KEY, key_id=KEY_ID)
+    fields = [*FIELDS, *signer.sign_headers(Request("POST", TARGET, FIELDS, BODY, origin=ORIGIN))]
+    verifier = Verifier(schemes.AWS_SIGV4, keys={KEY_ID: KEY}, origin=ORIGIN, replay="off", max_age=_WINDOW)
+    theirs = SigV4Auth(Credentials(KEY_ID, KEY), "service", "us-east-1")
+    signed = dict(fields)
+    request = AWSRequest("POST", ORIGIN + TARGET, {name: signed[name] for name in _AWS_SIGNED}, BODY)
+    request.context["timestamp"] = signed["X-Amz-Date"]
+    signature = signed["Authorization"].rpartition("=")[2]
+
+    def as_botocore_signs(request: AWSRequest, body: bytes) -> None:
+        request.data = body
+        base = theirs.string_to_sign(request, theirs.canonical_request(request))
+        if not hmac.compare_digest(theirs.signature(base, request), signature):
+            raise Refused("another signature")
+
+    bad = {"m": changed(BODY)}
+    return {
+        "Verifier, AWS Signature Version 4": checked(
+            "verify(Request('POST', t, f, m))", bad, verify=verifier.verify, Request=Request, t=TARGET, f=fields, m=BODY
+        ),
+        "botocore, signing": checked("sign(r, m)", bad, sign=as_botocore_signs, r=request, m=BODY),
+    }
+
+
 @dataclass
 class Foreign:
     """A request as http-message-signatures reads one."""
@@ -153,6 +184,11 @@ SECTIONS = [
         "full request: key id, window, 5 of 13 fields, 4 query parameters, 1 KiB",
         _own_form,
         [Row("Verifier, own scheme", "pure Python", 0.25, 0.18)],
+    ),
+    Section(
+        "AWS Signature Version 4, 1 KiB",
+        _aws_sigv4,
+        [Row("Verifier, AWS Signature Version 4", "botocore, signing", 1 / 4, 1 / 8)],
     ),
     Section(
         "RFC 9421 with Content-Digest, 1 KiB",

@@ -18,6 +18,8 @@ from reference import Message
 from sealgate import ConfigurationError, Rejected, Request, Scheme, Signer, Verified, Verifier, schemes
 from sealgate.exceptions import Expired, InvalidSignature, NotCovered, SignatureMalformed, SignatureMissing
 from sealgate.httpx import Auth, Transport
+from sealgate.policy.openapi import security_scheme
+from sealgate.policy.rules import Require
 from sealgate.requests import Adapter
 from sealgate.requests import Auth as RequestsAuth
 
@@ -238,3 +240,10 @@ def test_what_cannot_be_a_link_is_not_signed() -> None:
     ):
         with pytest.raises(ConfigurationError):
             signer.sign(request)
+
+
+def test_the_description_of_an_interface_says_in_which_parameter_the_signature_is() -> None:
+    told = security_scheme(Require((verifier(),)))
+    assert ("apiKey", "query", "X-Amz-Signature") == (told["type"], told["in"], told["name"])
+    fields = security_scheme(Require((Verifier(schemes.AWS_SIGV4, keys={KEY_ID: KEY}, origin=ORIGIN),)))
+    assert ("apiKey", "header", "Authorization") == (fields["type"], fields["in"], fields["name"])

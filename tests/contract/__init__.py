@@ -21,6 +21,9 @@ the proof (VerdictContract, GateContract)
     underscore twin of a covered field is refused
     reason is in one log record and not in the answer
     log record is one line whatever the path
+signatures in other places (VerdictContract, GateContract)
+    a derived key signs the authorization field
+    a presigned target is taken until it ends
 the target (VerdictContract, GateContract)
     percent encoded paths are verified and routed as sent
     another spelling of the path is another path

@@ -12,7 +12,7 @@ __all__ = ["security_name", "security_scheme"]
 
 
 def security_scheme(demand: Require) -> dict[str, Any]:
-    """A security scheme (OpenAPI 3.1, 4.8.27): an API key in the field of the signature; `x-sealgate` says the rest.
+    """A security scheme (OpenAPI 3.1, 4.8.27): an API key where the signature is; `x-sealgate` says the rest.
 
     `http` with the scheme "signature" is not in IANA's registry, so tools would not offer it.
     """
@@ -20,7 +20,7 @@ def security_scheme(demand: Require) -> dict[str, Any]:
     facts = [_facts(scheme) for scheme in schemes]
     return {
         "type": "apiKey",
-        "in": "header",
+        "in": "header" if schemes[0].fields or not schemes[0].query else "query",
         "name": _field(schemes[0]),
         "description": "HMAC signature of the request: " + " or ".join(scheme.name for scheme in schemes),
         "x-sealgate": facts[0] if len(facts) == 1 else {"any_of": facts},
@@ -34,8 +34,8 @@ def security_name(demand: Require) -> str:
 
 
 def _field(scheme: Scheme) -> str:
-    """The field that carries the signature itself: written after its parameters. Some write it into the body."""
-    return scheme.fields[-1] if scheme.fields else "body"
+    """The field or query parameter that carries the signature itself: written last. Some write it into the body."""
+    return (*scheme.query, *scheme.fields)[-1] if scheme.fields or scheme.query else "body"
 
 
 def _facts(scheme: Scheme) -> dict[str, Any]:
