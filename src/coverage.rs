@@ -107,14 +107,17 @@ impl Coverage {
         coverage
     }
 
-    /// Of a message signature that covers these components, its parameters, and the digest of a body where there is one.
+    /// Of a message signature that covers these components, its parameters, of which a `nonce` may be one, and the digest
+    /// of a body where there is one.
     #[must_use]
-    pub fn of_components(components: &[Covered]) -> Self {
-        let mut coverage = Self::with(&[Aspect::Created, Aspect::Nonce]);
+    pub fn of_components(components: &[Covered], nonce: bool) -> Self {
+        let mut coverage = Self::with(&[Aspect::Created]);
+        coverage.aspects.extend(nonce.then_some(Aspect::Nonce));
         for component in components {
-            match component {
-                Covered::Derived(component) => coverage.add_component(*component),
-                Covered::Field(name) => coverage.add_field(name.lower()),
+            match (component.derived(), component.whole_field()) {
+                (Some(derived), _) => coverage.add_component(derived),
+                (None, Some("host")) => coverage.add(component.text(), &[Aspect::Authority]),
+                _ => coverage.add(component.text(), &[]),
             }
         }
         coverage.add("content-digest", &[Aspect::Digest]);

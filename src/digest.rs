@@ -6,7 +6,7 @@ use sfv::{BareItemFromInput, KeyRef, Parser};
 use sha2::{Digest, Sha256, Sha512};
 
 use crate::error::{Code, Error, Result};
-use crate::structured::NoParameters;
+use crate::structured::{NoParameters, has_member};
 
 /// The field that carries digests of the content.
 pub const FIELD: &str = "Content-Digest";
@@ -56,12 +56,6 @@ impl ContentDigest {
         }
         Err(Error::new(Code::DigestMismatch, "the body is not the one whose digest was signed"))
     }
-}
-
-/// Whether the member stands in the field, and not as the end of a longer one.
-fn has_member(field: &[u8], member: &[u8]) -> bool {
-    let starts = |at: usize| at == 0 || b", \t".contains(&field[at - 1]);
-    field.windows(member.len()).enumerate().any(|(at, window)| window == member && starts(at))
 }
 
 /// The field's value for a body.

@@ -129,7 +129,7 @@ impl Fields for FieldPairs {
     }
 }
 
-/// The fields of a request and one more, which replaces its namesake.
+/// The fields of a message and one more, which replaces its namesake.
 pub(crate) struct WithField<'a> {
     pub(crate) fields: &'a dyn Fields,
     pub(crate) name: &'a FieldName,
@@ -168,6 +168,7 @@ pub fn field_value(value: &[u8]) -> Result<&[u8]> {
 }
 
 /// What a scheme reads of a request.
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The method as received (RFC 9110, 9.1: case-sensitive).
     pub method: &'a [u8],

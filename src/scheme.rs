@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 use crate::aws_sigv4::AwsSigV4;
 use crate::claims::ClaimName;
 use crate::coverage::Coverage;
-use crate::digest;
 use crate::error::{Error, Result};
 use crate::json::Form as JsonForm;
 use crate::key::KeyForm;
 use crate::mac::Hash;
-use crate::message_signature::{self as message, Covered, Policy};
+use crate::message_signature::{self as message, Choices, Policy};
 use crate::part::{Hole, Source};
-use crate::request::FieldName;
 use crate::templates::{Carriers, Templates};
 
 /// How a party signs.
@@ -27,7 +25,7 @@ pub struct Scheme {
 
 pub(crate) enum Form {
     Template(Templates),
-    Message { policy: Policy, input: FieldName, signature: FieldName, digest: FieldName },
+    Message(Policy),
     AwsSigV4(AwsSigV4),
 }
 
@@ -56,35 +54,10 @@ impl Scheme {
     }
 
     /// HTTP Message Signatures (RFC 9421) with hmac-sha256.
-    pub fn message(
-        name: String,
-        components: &[String],
-        label: String,
-        tag: Option<String>,
-        accept: Option<&BTreeSet<String>>,
-    ) -> Result<Self> {
-        let components = components
-            .iter()
-            .map(|name| {
-                Covered::parse(name)
-                    .ok_or_else(|| Error::configuration(format!("components: unknown component {name:?}")))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let starts = label.starts_with(|first: char| first.is_ascii_lowercase() || first == '*');
-        if !starts
-            || !label
-                .bytes()
-                .all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b"_-.*".contains(&octet))
-        {
-            return Err(Error::configuration(format!("label: not a key of a structured field: {label:?}")));
-        }
-        let coverage = Coverage::of_components(&components);
-        let form = Form::Message {
-            policy: Policy { components, label, tag },
-            input: FieldName::parse(message::INPUT)?,
-            signature: FieldName::parse(message::SIGNATURE)?,
-            digest: FieldName::parse(digest::FIELD)?,
-        };
+    pub fn message(name: String, choices: Choices, accept: Option<&BTreeSet<String>>) -> Result<Self> {
+        let policy = Policy::new(choices)?;
+        let coverage = Coverage::of_components(&policy.components, policy.nonce);
+        let form = Form::Message(policy);
         let scheme = Self { name, hash: Hash::Sha256, key: KeyForm::Text, form, coverage, empty_body: false };
         scheme.check_accepted(accept)?;
         Ok(scheme)
@@ -96,6 +69,15 @@ impl Scheme {
         let scheme = Self { name, hash, key, form: Form::AwsSigV4(form), coverage, empty_body: false };
         scheme.check_accepted(accept)?;
         Ok(scheme)
+    }
+
+    /// What an Accept-Signature field (RFC 9421, 5) asks for, where the scheme is one of message signatures.
+    #[must_use]
+    pub fn accept_signature(&self) -> Option<String> {
+        match &self.form {
+            Form::Message(policy) => Some(policy.accept_signature()),
+            Form::Template(_) | Form::AwsSigV4(_) => None,
+        }
     }
 
     /// The scheme's name.
@@ -153,7 +135,7 @@ impl Scheme {
     pub fn query(&self) -> Vec<&str> {
         match &self.form {
             Form::Template(templates) => templates.query.iter().map(|(name, _)| name.as_str()).collect(),
-            Form::Message { .. } => Vec::new(),
+            Form::Message(_) => Vec::new(),
             Form::AwsSigV4(own) => own.parameters().to_vec(),
         }
     }
@@ -169,7 +151,7 @@ impl Scheme {
     pub fn fields(&self) -> Vec<&str> {
         match &self.form {
             Form::Template(templates) => templates.fields.iter().map(|field| field.written.as_str()).collect(),
-            Form::Message { .. } => vec![message::INPUT, message::SIGNATURE],
+            Form::Message(_) => vec![message::INPUT, message::SIGNATURE],
             Form::AwsSigV4(own) => own.fields(),
         }
     }
@@ -179,7 +161,7 @@ impl Scheme {
     pub fn names_key(&self) -> bool {
         match &self.form {
             Form::Template(templates) => templates.carried().any(|hole| hole.source == Source::Claim(ClaimName::KeyId)),
-            Form::Message { .. } | Form::AwsSigV4(_) => true,
+            Form::Message(_) | Form::AwsSigV4(_) => true,
         }
     }
 
@@ -198,7 +180,7 @@ impl Scheme {
     pub(crate) fn templates(&self) -> Option<&Templates> {
         match &self.form {
             Form::Template(templates) => Some(templates),
-            Form::Message { .. } | Form::AwsSigV4(_) => None,
+            Form::Message(_) | Form::AwsSigV4(_) => None,
         }
     }
 

@@ -1,26 +1,28 @@
 //! Signing: the same templates and components, read in the other direction.
 
+mod response;
+
 use std::borrow::Cow;
 
 use crate::aws_sigv4;
 use crate::claims::{ClaimName, Claims};
 use crate::content::{Content, check_form_fields, check_json_fields, read_document};
 use crate::coverage::Aspect;
-use crate::digest;
 use crate::error::{Error, Result};
 use crate::grammar::Grammar;
 use crate::json::{Form as JsonForm, write_string};
 use crate::key::Key;
 use crate::mac::Signature;
-use crate::message_signature::{Covered, SignatureInput};
+use crate::message_signature::Message;
 use crate::part::Source;
-use crate::request::{CONTENT_TYPE, Fields, HOST, Params, Request, WithField, check_method};
+use crate::request::{Fields, HOST, Params, Request, WithField, check_method};
 use crate::scheme::{Form, Scheme};
 use crate::target::{Origin, Target};
 use crate::template::Template;
 use crate::templates::{OwnField, OwnMember, Templates};
-use crate::times::TimeForm;
 use crate::transform::transformed;
+
+pub use response::ResponseToSign;
 
 /// A request to sign.
 #[derive(Clone, Copy)]
@@ -37,6 +39,26 @@ pub struct ToSign<'a> {
     pub params: &'a Params,
     /// The body.
     pub body: &'a [u8],
+}
+
+impl<'a> ToSign<'a> {
+    /// What the Host field says, where no origin is named.
+    fn own_origin(&self) -> Result<Option<Origin>> {
+        match (self.origin, self.fields.get(&HOST)?) {
+            (None, Some(host)) => Origin::parse(&format!("https://{}", String::from_utf8_lossy(&host))).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The request, for the origin it names, or else for `own`.
+    fn request<'b>(&self, own: Option<&'b Origin>) -> Result<Request<'b>>
+    where
+        'a: 'b,
+    {
+        let Self { method, target, fields, origin, params, .. } = *self;
+        check_method(method)?;
+        Ok(Request { method, target, fields, origin: origin.or(own), params })
+    }
 }
 
 /// A signature base, the fields to add, and the target and the body where they are to be others.
@@ -61,22 +83,19 @@ impl Scheme {
         created: i64,
         nonce: &str,
     ) -> Result<Signed> {
-        let ToSign { method, target, fields, origin, params, body } = to_sign;
-        check_method(method)?;
-        let host = fields.get(&HOST)?;
-        let from_host = match (&origin, &host) {
-            (None, Some(host)) => Some(Origin::parse(&format!("https://{}", String::from_utf8_lossy(host)))?),
-            _ => None,
-        };
-        let origin = origin.or(from_host.as_ref());
+        let own = to_sign.own_origin()?;
+        let request = to_sign.request(own.as_ref())?;
+        let fields = request.fields;
         let with_host = WithField {
             fields,
             name: &HOST,
-            value: origin.map(|origin| origin.authority().to_owned()).unwrap_or_default(),
+            value: request.origin.map(|origin| origin.authority().to_owned()).unwrap_or_default(),
         };
-        let adds_host = self.coverage.has(Aspect::Authority) && host.is_none() && origin.is_some();
+        let adds_host =
+            self.coverage.has(Aspect::Authority) && fields.get(&HOST)?.is_none() && request.origin.is_some();
         let fields: &dyn Fields = if adds_host { &with_host } else { fields };
-        let request = &Request { method, target, fields, origin, params };
+        let request = &Request { fields, ..request };
+        let body = to_sign.body;
         let mut signed = self.sign_request(request, body, key, key_id, created, nonce)?;
         if adds_host {
             signed.fields.insert(0, ("Host".to_owned(), with_host.value.clone()));
@@ -95,33 +114,9 @@ impl Scheme {
     ) -> Result<Signed> {
         match &self.form {
             Form::Template(templates) => self.sign_templates(templates, request, body, key, key_id, created, nonce),
-            Form::Message { policy, digest, .. } => {
-                let mut claims = Claims::default();
-                claims.take(ClaimName::Created, created.to_string().as_bytes(), TimeForm::Seconds)?;
-                claims.take(ClaimName::Nonce, nonce.as_bytes(), TimeForm::Seconds)?;
-                claims.take(ClaimName::KeyId, key_id.unwrap_or_default().as_bytes(), TimeForm::Seconds)?;
-                let mut components = policy.components.clone();
-                let mut written = Vec::new();
-                let with_digest = WithField { fields: request.fields, name: digest, value: digest::write(body) };
-                let fields: &dyn Fields = if body.is_empty() {
-                    request.fields
-                } else {
-                    // What the body is read as acts as much as the body: under another type it is another message.
-                    let typed = request.fields.get(&CONTENT_TYPE)?.is_some().then(|| CONTENT_TYPE.clone());
-                    for field in typed.into_iter().chain([digest.clone()]).map(Covered::Field) {
-                        if !components.contains(&field) {
-                            components.push(field);
-                        }
-                    }
-                    written.push((digest::FIELD.to_owned(), with_digest.value.clone()));
-                    &with_digest
-                };
-                let input = SignatureInput::new(components, policy, &claims);
-                let base = input.signature_base(&Request { fields, ..*request })?;
-                let mut octets = Vec::new();
-                base.write(Content::received(b""), &mut octets);
-                written.extend(input.write(&key.sign(self.hash, &octets)));
-                Ok(Signed { base: octets, fields: written, target: None, body: None })
+            Form::Message(policy) => {
+                let (base, fields) = policy.sign(Message::Request(*request), body, key, key_id, created, nonce)?;
+                Ok(Signed { base, fields, target: None, body: None })
             }
             Form::AwsSigV4(own) => {
                 let aws_sigv4::Written { base, fields, target } = own.sign(request, body, key, key_id, created)?;

@@ -1,5 +1,7 @@
 //! Verifying, in one order: a claim is read from a request, proven with a key ring, and concluded with the body.
 
+mod response;
+
 use sha2::{Digest, Sha256};
 
 use crate::aws_sigv4;
@@ -10,15 +12,16 @@ use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
 use crate::form::FormBody;
 use crate::json::Form as JsonForm;
-use crate::message_signature::{Covered, SignatureInput};
-use crate::request::{
-    CONTENT_TYPE, Fields, Params, Request, check_length, check_method, own_field, own_origin, required,
-};
+use crate::message_signature::{Covered, Message, SignatureInput};
+use crate::request::{CONTENT_TYPE, Fields, Params, Request, check_length, check_method, own_origin};
 use crate::ring::{KeyRing, Signer};
 use crate::scheme::{Form, Scheme};
 use crate::signature_base::SignatureBase;
 use crate::target::{Origin, Target};
 use crate::templates::Templates;
+
+pub use response::ReceivedResponse;
+pub(crate) use response::check_status;
 
 /// Seconds for which a replay key outlives its message: clocks of several hosts differ.
 const REPLAY_MARGIN: i64 = 60;
@@ -80,6 +83,7 @@ pub struct Claim {
     now: i64,
     max_age: i64,
     uncovered_body: bool,
+    is_response: bool,
 }
 
 impl Scheme {
@@ -104,6 +108,7 @@ impl Scheme {
             now: terms.now,
             max_age: terms.max_age,
             uncovered_body: terms.uncovered_body,
+            is_response: false,
         };
         match self.examine(&mut claim, stated, received, origins, terms) {
             Ok(()) => Ok(claim),
@@ -144,17 +149,9 @@ impl Scheme {
                     claim.is_readable.clone()?;
                 }
             }
-            (Form::Message { policy, digest, .. }, Stated::Message(input)) => {
-                input.check_coverage(policy)?;
-                check_query(input.components.iter().any(|component| match component {
-                    Covered::Derived(derived) => derived.names_query(),
-                    Covered::Field(_) => false,
-                }))?;
-                claim.base = input.signature_base(&request)?;
-                if input.components.iter().any(Covered::is_digest) {
-                    let field = own_field(fields, digest)?;
-                    claim.digest = field.as_deref().map(ContentDigest::parse).transpose()?;
-                }
+            (Form::Message(policy), Stated::Message(input)) => {
+                (claim.base, claim.digest) = policy.examine(&input, &Message::Request(request))?;
+                check_query(input.covers_query())?;
                 claim.components = Some(input.components);
             }
             (Form::AwsSigV4(own), Stated::AwsSigV4(stated)) => {
@@ -173,11 +170,8 @@ impl Scheme {
             Form::Template(templates) => {
                 Ok((templates.read(received.fields, &received.target, self.hash)?, Stated::InTemplates))
             }
-            Form::Message { policy, input, signature, .. } => {
-                let fields = received.fields;
-                let (input, claims) =
-                    SignatureInput::read(&required(fields, input)?, &required(fields, signature)?, policy)?;
-                Ok((claims, Stated::Message(Box::new(input))))
+            Form::Message(policy) => {
+                policy.read(received.fields).map(|(input, claims)| (claims, Stated::Message(Box::new(input))))
             }
             Form::AwsSigV4(own) => {
                 let (claims, stated) = own.read(received.fields, received.target.clone()?)?;
@@ -223,6 +217,7 @@ impl Scheme {
                     now,
                     max_age: claim.max_age,
                     uncovered_body: claim.uncovered_body,
+                    is_response: false,
                 };
                 Ok((claim, read))
             }
@@ -299,6 +294,10 @@ impl Scheme {
             key.update((part.len() as u64).to_be_bytes());
             key.update(part);
         }
+        // The nonce of a request may come back in the response.
+        if claim.is_response {
+            key.update(b"response");
+        }
         let end = claim.claims.end(claim.max_age).map_or(i64::MAX, |end| end.div_euclid(1000) + 1);
         Some((key.finalize().into(), end.saturating_add(REPLAY_MARGIN)))
     }
@@ -319,7 +318,7 @@ impl Scheme {
         // some providers; it opens those routes that say so.
         let carries = self.claims_in_body() && claim.uncovered_body;
         let says_something = if body.is_empty() { self.empty_body } else { covers_body || carries };
-        if !says_something && !self.coverage.is_addressed() {
+        if !says_something && !claim.is_response && !self.coverage.is_addressed() {
             return Err(Error::new(Code::NotCovered, "no body is covered, and nothing else"));
         }
         claim.claims.check_window(now, claim.max_age)
@@ -335,7 +334,7 @@ impl Scheme {
     #[must_use]
     pub fn covered<'a>(&'a self, claim: &'a Claim) -> Vec<&'a str> {
         let mut names: Vec<&str> = match (&claim.components, &claim.aws_sigv4) {
-            (Some(components), _) => components.iter().map(Covered::name).collect(),
+            (Some(components), _) => components.iter().map(Covered::text).collect(),
             (None, Some(stated)) => ["@method", "@path", "@query"].into_iter().chain(stated.signed()).collect(),
             (None, None) => return self.coverage.names().iter().map(String::as_str).collect(),
         };

@@ -5,6 +5,7 @@ mod json;
 mod keys;
 mod replay;
 mod request;
+mod response;
 mod rows;
 mod scheme;
 mod still;
@@ -71,7 +72,7 @@ mod _native {
     #[pymodule_export]
     use super::{
         claim::Claim, claim::Verified, json::canonicalize, json::canonicalize_json, keys::Key, keys::KeyRing,
-        replay::ReplaySet, request::Origins, request::Request, scheme::Members, scheme::Scheme,
+        replay::ReplaySet, request::Origins, request::Request, response::Response, scheme::Members, scheme::Scheme,
     };
 
     #[pymodule_init]

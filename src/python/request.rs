@@ -9,7 +9,9 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PyString, PyTuple};
 
 use crate::error::{Code, Error};
 use crate::request::{FieldName, FieldPairs, Fields, Params, field_value};
+use crate::sign::ToSign;
 use crate::target::{Origin, Target};
+use crate::verify::Received;
 
 /// The origins that this service answers for.
 #[pyclass(frozen, module = "sealgate._native")]
@@ -38,13 +40,13 @@ impl Origins {
 /// A request as it is signed or received.
 #[pyclass(frozen, module = "sealgate._native")]
 pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) target: Result<Target, Error>,
+    method: String,
+    target: Result<Target, Error>,
     /// What was received, where it is no target.
     raw_target: Vec<u8>,
     headers: Headers,
     pub(super) body: Option<Py<PyBytes>>,
-    pub(super) origin: Option<Origin>,
+    origin: Option<Origin>,
     params: Option<Box<Params>>,
 }
 
@@ -255,8 +257,31 @@ impl Request {
 
 impl Request {
     /// What the route matched; nothing, where it was not asked.
-    pub(super) fn matched(&self) -> &Params {
+    fn matched(&self) -> &Params {
         self.params.as_deref().unwrap_or_default()
+    }
+
+    /// As a verifier reads it.
+    pub(super) fn received<'a>(&'a self, fields: &'a dyn Fields) -> Received<'a> {
+        Received {
+            method: self.method.as_bytes(),
+            target: self.target.as_ref().map_err(Clone::clone),
+            fields,
+            origin: self.origin.as_ref(),
+            params: self.matched(),
+        }
+    }
+
+    /// As a signer reads it.
+    pub(super) fn to_sign<'a>(&'a self, py: Python<'a>, fields: &'a dyn Fields) -> Result<ToSign<'a>, Error> {
+        Ok(ToSign {
+            method: self.method.as_bytes(),
+            target: self.target.as_ref().map_err(Clone::clone)?,
+            fields,
+            origin: self.origin.as_ref(),
+            params: self.matched(),
+            body: self.body.as_ref().map(|body| body.bind(py).as_bytes()).unwrap_or_default(),
+        })
     }
 
     pub(super) fn with_fields<T>(&self, py: Python<'_>, call: impl FnOnce(&dyn Fields) -> T) -> T {
@@ -287,7 +312,7 @@ fn latin1<'a>(octets: &'a Bound<'_, PyString>) -> Cow<'a, [u8]> {
     }
 }
 
-fn latin1_text(octets: &[u8]) -> String {
+pub(super) fn latin1_text(octets: &[u8]) -> String {
     octets.iter().copied().map(char::from).collect()
 }
 
@@ -315,7 +340,7 @@ fn params_of(params: &Bound<'_, PyAny>) -> PyResult<Box<Params>> {
 
 /// Pairs of name and value. A mapping is not taken: it would lose the second of two fields, and a text of two
 /// characters is not a pair.
-fn push_pairs(headers: &Bound<'_, PyAny>, pairs: &mut FieldPairs) -> PyResult<()> {
+pub(super) fn push_pairs(headers: &Bound<'_, PyAny>, pairs: &mut FieldPairs) -> PyResult<()> {
     let wrong = || PyTypeError::new_err("headers: expected pairs of name and value");
     pairs.reserve(headers.len().unwrap_or_default());
     let mut push = |pair: &Bound<'_, PyAny>| {

@@ -1,6 +1,6 @@
 //! Schemes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFrozenSet, PyMapping, PyTuple};
@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::claim::Claim;
 use super::keys::Key;
 use super::request::{Origins, Request};
+use super::response::Response;
 use crate::aws_sigv4::{AwsSigV4, PathRule};
 use crate::coverage::Aspect;
 use crate::error::{Code, Error};
@@ -16,11 +17,12 @@ use crate::grammar::Grammar;
 use crate::json::Form;
 use crate::key::{self, KeyForm};
 use crate::mac::Hash;
+use crate::message_signature::Choices;
 use crate::scheme as schemes;
-use crate::sign::{Signed, ToSign};
+use crate::sign::{ResponseToSign, Signed};
 use crate::template::Template;
 use crate::templates::Carriers;
-use crate::verify::{Received, Terms};
+use crate::verify::{ReceivedResponse, Terms};
 
 /// Header fields to add.
 type Pairs = Vec<(String, String)>;
@@ -98,19 +100,23 @@ impl Scheme {
     /// HTTP Message Signatures (RFC 9421).
     #[staticmethod]
     #[allow(clippy::needless_pass_by_value)] // as above
-    #[pyo3(signature = (name = "rfc9421", *, components = None, label = "sig1", tag = None, accept_weaknesses = Some(BTreeSet::new()), max_age = None))]
+    #[allow(clippy::too_many_arguments)] // as above
+    #[pyo3(signature = (name = "rfc9421", *, components = None, response_components = None, structured_fields = None, label = "sig1", tag = None, nonce = true, accept_weaknesses = Some(BTreeSet::new()), max_age = None))]
     fn message_signature(
         name: &str,
         components: Option<Vec<String>>,
+        response_components: Option<Vec<String>>,
+        structured_fields: Option<BTreeMap<String, String>>,
         label: &str,
         tag: Option<String>,
+        nonce: bool,
         accept_weaknesses: Option<BTreeSet<String>>,
         max_age: Option<i64>,
     ) -> PyResult<Self> {
-        let components =
-            components.unwrap_or_else(|| ["@method", "@authority", "@path", "@query"].map(str::to_owned).to_vec());
-        let accept = accept_weaknesses.as_ref();
-        let scheme = schemes::Scheme::message(name.to_owned(), &components, label.to_owned(), tag, accept)?;
+        let structured_fields = structured_fields.unwrap_or_default().into_iter().collect();
+        let label = label.to_owned();
+        let choices = Choices { components, response_components, structured_fields, label, tag, nonce };
+        let scheme = schemes::Scheme::message(name.to_owned(), choices, accept_weaknesses.as_ref())?;
         Ok(Self { scheme, max_age: checked_age(max_age)? })
     }
 
@@ -134,6 +140,11 @@ impl Scheme {
         let max_age = max_age.unwrap_or(form.max_age());
         let scheme = schemes::Scheme::aws_sigv4(name.to_owned(), form, accept_weaknesses.as_ref())?;
         Ok(Self { scheme, max_age: checked_age(Some(max_age))? })
+    }
+
+    #[getter]
+    fn accept_signature(&self) -> Option<String> {
+        self.scheme.accept_signature()
     }
 
     #[getter]
@@ -238,16 +249,58 @@ impl Scheme {
             uncovered_body: uncovered.contains("body"),
         };
         let read = request.with_fields(slf.py(), |fields| {
-            let received = Received {
-                method: request.method.as_bytes(),
-                target: request.target.as_ref().map_err(Clone::clone),
-                fields,
-                origin: request.origin.as_ref(),
-                params: request.matched(),
-            };
-            slf.get().scheme.claim(received, origins.map_or(&[], |origins| &origins.0), terms)
+            slf.get().scheme.claim(request.received(fields), origins.map_or(&[], |origins| &origins.0), terms)
         })?;
         Ok(Claim::new(slf.clone().unbind(), read))
+    }
+
+    /// As `claim`, of a response to `request`.
+    fn claim_response(
+        slf: &Bound<'_, Self>,
+        response: &Response,
+        request: &Request,
+        origins: Option<&Origins>,
+        now: f64,
+        max_age: i64,
+        body_limit: u64,
+    ) -> PyResult<Claim> {
+        let terms =
+            Terms { now: milliseconds(now), max_age, body_limit, uncovered_query: false, uncovered_body: false };
+        let received = ReceivedResponse {
+            status: response.status,
+            fields: &response.fields,
+            request_body: request.body.as_ref().map(|body| body.bind(slf.py()).as_bytes()),
+        };
+        let origins = origins.map_or(&[][..], |origins| &origins.0);
+        let read = request.with_fields(slf.py(), |fields| {
+            slf.get().scheme.claim_response(received, request.received(fields), origins, terms)
+        })?;
+        Ok(Claim::new(slf.clone().unbind(), read))
+    }
+
+    /// The header fields to add to a response to `request`.
+    #[allow(clippy::too_many_arguments)] // as above
+    fn sign_response(
+        &self,
+        py: Python<'_>,
+        response: &Response,
+        request: &Request,
+        key: &Key,
+        key_id: Option<&str>,
+        created: i64,
+        nonce: &str,
+    ) -> PyResult<Pairs> {
+        let to_sign = ResponseToSign {
+            status: response.status,
+            fields: &response.fields,
+            body: response.body.bind(py).as_bytes(),
+            request_body: request.body.as_ref().map(|body| body.bind(py).as_bytes()),
+        };
+        let signed = request.with_fields(py, |fields| {
+            self.scheme.sign_response(to_sign, request.to_sign(py, fields)?, &key.0, key_id, created, nonce)
+        });
+        // As below.
+        Ok(signed.map_err(|error| Error { code: Code::Configuration, ..error })?.fields)
     }
 
     /// The header fields to add.
@@ -312,14 +365,8 @@ impl Scheme {
         created: i64,
         nonce: &str,
     ) -> PyResult<Signed> {
-        let body = request.body.as_ref().map(|body| body.bind(py).as_bytes()).unwrap_or_default();
-        let origin = request.origin.as_ref();
-        let signed = request.with_fields(py, |fields| {
-            let target = request.target.as_ref().map_err(Clone::clone)?;
-            let params = request.matched();
-            let to_sign = ToSign { method: request.method.as_bytes(), target, fields, origin, params, body };
-            self.scheme.sign(to_sign, key, key_id, created, nonce)
-        });
+        let signed = request
+            .with_fields(py, |fields| self.scheme.sign(request.to_sign(py, fields)?, key, key_id, created, nonce));
         // What cannot be signed is the signer's mistake, not a peer's.
         signed.map_err(|error| PyErr::from(Error { code: Code::Configuration, ..error }))
     }

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use _native::content::Content;
 use _native::error::{Code, Error};
 use _native::mac::Hash;
+use _native::message_signature::Choices;
 use _native::request::FieldPairs;
 use _native::ring::KeyRing;
 use _native::scheme::Scheme;
@@ -25,8 +26,7 @@ struct Message {
 }
 
 fn scheme() -> Scheme {
-    let components = ["@method", "@authority", "@path", "@query"].map(str::to_owned);
-    Scheme::message("rfc9421".into(), &components, "sig1".into(), None, Some(&BTreeSet::new())).expect("a scheme")
+    Scheme::message("rfc9421".into(), Choices::default(), Some(&BTreeSet::new())).expect("a scheme")
 }
 
 fn origin() -> Origin {

@@ -1,0 +1,60 @@
+//! The signature base (RFC 9421, 2.5), and what is written of a signature.
+
+use base64ct::{Base64, Encoding as _};
+
+use super::component::Covered;
+use super::input::SignatureInput;
+use super::message::Message;
+use super::policy::Policy;
+use super::{INPUT, SIGNATURE};
+use crate::error::Result;
+use crate::mac::Signature;
+use crate::signature_base::SignatureBase;
+
+impl SignatureInput {
+    /// RFC 9421, 2.5: a line for each component, the last for the parameters, and no line end after it.
+    pub fn signature_base(&self, message: &Message<'_>, policy: &Policy) -> Result<SignatureBase> {
+        let list = self.inner_list();
+        let mut base = Vec::with_capacity(512);
+        let mut identifier = String::with_capacity(64);
+        for component in &self.components {
+            identifier.clear();
+            component.write_identifier(&mut identifier);
+            base.extend_from_slice(identifier.as_bytes());
+            base.extend_from_slice(b": ");
+            component.write_value(message, policy, &mut base)?;
+            base.push(b'\n');
+        }
+        base.extend_from_slice(b"\"@signature-params\": ");
+        base.extend_from_slice(list.as_bytes());
+        Ok(SignatureBase::of(base))
+    }
+
+    /// The two fields of a signed message.
+    #[must_use]
+    pub fn write(&self, signature: &Signature) -> [(String, String); 2] {
+        [
+            (INPUT.to_owned(), format!("{}={}", self.label, self.inner_list())),
+            (SIGNATURE.to_owned(), format!("{}=:{}:", self.label, Base64::encode_string(signature.octets()))),
+        ]
+    }
+
+    fn inner_list(&self) -> String {
+        let mut list = String::with_capacity(256);
+        write_list(&self.components, &mut list);
+        list.push_str(&self.params);
+        list
+    }
+}
+
+/// RFC 9651, 4.1.1.1, without parameters.
+pub(super) fn write_list<'a>(components: impl IntoIterator<Item = &'a Covered>, to: &mut String) {
+    to.push('(');
+    for (nth, component) in components.into_iter().enumerate() {
+        if nth > 0 {
+            to.push(' ');
+        }
+        component.write_identifier(to);
+    }
+    to.push(')');
+}

@@ -1,0 +1,127 @@
+//! What a signature must say and cover, whatever the message proposes (RFC 9421, 7.2.1).
+
+use super::component::Covered;
+use crate::error::{Code, Error, Result};
+use crate::structured::{self, Kind};
+
+/// What the service chooses; the text of each part is checked when it becomes a `Policy`.
+pub struct Choices {
+    /// Identifiers of what a request's signature must cover; None: method, authority, path and query.
+    pub components: Option<Vec<String>>,
+    /// The same of a response's; None: its status, and method, authority, path and query of the request.
+    pub response_components: Option<Vec<String>>,
+    /// Names and structured types of fields that no registry has, for `sf`.
+    pub structured_fields: Vec<(String, String)>,
+    /// The label of our own signatures.
+    pub label: String,
+    /// The `tag` that a signature must have; None: it must have none.
+    pub tag: Option<String>,
+    /// Whether it must have a nonce.
+    pub nonce: bool,
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self {
+            components: None,
+            response_components: None,
+            structured_fields: Vec::new(),
+            label: "sig1".to_owned(),
+            tag: None,
+            nonce: true,
+        }
+    }
+}
+
+/// What a signature must say and cover.
+#[derive(Debug)]
+pub struct Policy {
+    /// Components of a request that must be covered, and that our own signatures cover.
+    pub components: Vec<Covered>,
+    /// The same of a response.
+    pub response_components: Vec<Covered>,
+    /// The label of our own signatures, and of the one that counts among several.
+    pub label: String,
+    /// The `tag` that a signature must have; None: it must have none.
+    pub tag: Option<String>,
+    /// Whether it must have a nonce.
+    pub nonce: bool,
+    kinds: Vec<(String, Kind)>,
+}
+
+/// What makes a request this one: a response that covers less would answer another.
+const OF_REQUEST: [&str; 4] = ["@method", "@authority", "@path", "@query"];
+/// The same of a response, which no signature of a request can cover (2.2.9).
+const OF_RESPONSE: [&str; 5] = ["@status", "@method;req", "@authority;req", "@path;req", "@query;req"];
+
+impl Policy {
+    /// Raises what of the choices makes no sense as a mistake of the configuration.
+    pub fn new(choices: Choices) -> Result<Self> {
+        let listed = |texts: Option<Vec<String>>, or: &[&str], what: &str| match texts {
+            Some(texts) => texts.iter().map(|text| parsed(text, what)).collect::<Result<Vec<_>>>(),
+            None => or.iter().map(|text| parsed(text, what)).collect(),
+        };
+        let kind = |(name, kind): (String, String)| {
+            let kind = Kind::parse(&kind).ok_or_else(|| {
+                Error::configuration("structured_fields: expected dictionary, list or item, by the name of a field")
+            })?;
+            Ok((name.to_ascii_lowercase(), kind))
+        };
+        let policy = Self {
+            components: listed(choices.components, &OF_REQUEST, "components")?,
+            response_components: listed(choices.response_components, &OF_RESPONSE, "response_components")?,
+            label: choices.label,
+            tag: choices.tag,
+            nonce: choices.nonce,
+            kinds: choices.structured_fields.into_iter().map(kind).collect::<Result<_>>()?,
+        };
+        policy.check()?;
+        Ok(policy)
+    }
+
+    fn check(&self) -> Result<()> {
+        let wrong = |message: String| Err(Error::configuration(message));
+        if !structured::is_key(&self.label) {
+            return wrong(format!("label: not a key of a structured field: {:?}", self.label));
+        }
+        if self.tag.as_deref().is_some_and(|tag| !tag.bytes().all(|octet| (0x20..0x7F).contains(&octet))) {
+            return wrong("tag: expected printable ASCII".to_owned());
+        }
+        let sides: [(&str, &[Covered], fn(&Covered) -> bool); 2] = [
+            ("components", &self.components, Covered::is_of_requests),
+            ("response_components", &self.response_components, Covered::is_of_responses),
+        ];
+        for (what, components, fits) in sides {
+            for (nth, component) in components.iter().enumerate() {
+                if !fits(component) {
+                    return wrong(format!("{what}: {} is of another kind of message", component.text()));
+                }
+                if components[..nth].contains(component) {
+                    return wrong(format!("{what}: {} twice", component.text()));
+                }
+                component.check_type(self).map_err(|error| Error { code: Code::Configuration, ..error })?;
+            }
+        }
+        for needed in OF_RESPONSE {
+            let needed = parsed(needed, "response_components")?;
+            if !self.response_components.iter().any(|component| component.stands_for(&needed)) {
+                return wrong(format!("response_components: {} is needed", needed.text()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The structured type of a field (2.1.1).
+    pub(super) fn kind_of(&self, name: &str) -> Result<Kind> {
+        self.known_kind(name).ok_or_else(|| Error::malformed(format!("the structured type of {name} is not known")))
+    }
+
+    pub(super) fn known_kind(&self, name: &str) -> Option<Kind> {
+        let own = self.kinds.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind);
+        own.or_else(|| Kind::registered(name))
+    }
+}
+
+fn parsed(text: &str, what: &str) -> Result<Covered> {
+    Covered::parse(text).map_err(|error| Error::configuration(format!("{what}: {text:?}: {}", error.message)))
+}

@@ -1,0 +1,74 @@
+//! Responses: a claim is read from one, and from the request that it answers.
+
+use super::{Claim, Received, Terms};
+use crate::error::{Error, Result};
+use crate::message_signature::Message;
+use crate::request::{Fields, Request, check_length, check_method, own_origin};
+use crate::scheme::{Form, Scheme};
+use crate::target::Origin;
+
+/// A response as it was received.
+#[derive(Clone, Copy)]
+pub struct ReceivedResponse<'a> {
+    /// The status code; what is none is 0.
+    pub status: u16,
+    /// The header fields.
+    pub fields: &'a dyn Fields,
+    /// The body of the request; None: it is not known.
+    pub request_body: Option<&'a [u8]>,
+}
+
+impl Scheme {
+    /// As `claim`, of a response to `request`, which is what the verifier itself sent.
+    pub fn claim_response(
+        &self,
+        response: ReceivedResponse<'_>,
+        request: Received<'_>,
+        origins: &[Origin],
+        terms: Terms,
+    ) -> Result<Claim> {
+        let Form::Message(policy) = &self.form else { return Err(self.signs_no_responses()) };
+        let ReceivedResponse { status, fields, request_body } = response;
+        let (input, claims) = policy.read(fields)?;
+        let examined = (|| {
+            claims.check_window(terms.now, terms.max_age)?;
+            check_length(fields, terms.body_limit)?;
+            check_status(status)?;
+            let Received { method, target, fields: request_fields, origin, params } = request;
+            check_method(method)?;
+            let origin = own_origin(request_fields, origins, origin)?;
+            let request = Request { method, target: target?, fields: request_fields, origin, params };
+            policy.examine(&input, &Message::Response { status, fields, request, request_body })
+        })();
+        match examined {
+            Ok((base, digest)) => Ok(Claim {
+                claims,
+                base,
+                others: Vec::new(),
+                components: Some(input.components),
+                digest,
+                is_readable: Ok(()),
+                now: terms.now,
+                max_age: terms.max_age,
+                uncovered_body: false,
+                aws_sigv4: None,
+                leaves_type: false,
+                is_reusable: false,
+                is_response: true,
+            }),
+            Err(error) => Err(Error { key_id: claims.key_id, ..error }),
+        }
+    }
+
+    pub(crate) fn signs_no_responses(&self) -> Error {
+        Error::configuration(format!("the scheme {} signs no responses", self.name()))
+    }
+}
+
+/// RFC 9110, 15: three digits, of which the first is 1 to 5.
+pub(crate) fn check_status(status: u16) -> Result<()> {
+    if (100..600).contains(&status) {
+        return Ok(());
+    }
+    Err(Error::malformed("the status is not a number from 100 to 599"))
+}
