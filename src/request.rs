@@ -296,6 +296,14 @@ pub(crate) fn check_method(method: &[u8]) -> Result<()> {
     Err(Error::new(Code::TargetAmbiguous, "the method is not a token"))
 }
 
+/// RFC 9110, 15: three digits, of which the first is 1 to 5.
+pub(crate) fn check_status(status: u16) -> Result<()> {
+    if (100..600).contains(&status) {
+        return Ok(());
+    }
+    Err(Error::malformed("the status is not a number from 100 to 599"))
+}
+
 /// RFC 9110, 8.6: a length that is over the limit is refused before a key is looked up or an octet read.
 pub(crate) fn check_length(fields: &dyn Fields, limit: u64) -> Result<()> {
     let Some(value) = fields.get(&CONTENT_LENGTH)? else { return Ok(()) };

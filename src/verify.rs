@@ -21,7 +21,6 @@ use crate::target::{Origin, Target};
 use crate::templates::Templates;
 
 pub use response::ReceivedResponse;
-pub(crate) use response::check_status;
 
 /// Seconds for which a replay key outlives its message: clocks of several hosts differ.
 const REPLAY_MARGIN: i64 = 60;

@@ -56,7 +56,19 @@ RUST_LAYERS = [
     {"lib"},
 ]
 EXPORTED = {
-    *("Key", "KeyRing", "Request", "Scheme", "Members", "Signer", "Verifier", "Verified", "Rejected", "Unavailable"),
+    *(
+        "Key",
+        "KeyRing",
+        "Request",
+        "Response",
+        "Scheme",
+        "Members",
+        "Signer",
+        "Verifier",
+        "Verified",
+        "Rejected",
+        "Unavailable",
+    ),
     *("Envelope", "Scope", "schemes", "canonicalize", "canonicalize_json"),
 }
 NOT_NAMES = {"utils", "util", "helpers", "helper", "core", "base", "common", "manager", "managers", "misc"}

@@ -13,6 +13,7 @@ __all__ = [
     "Origins",
     "ReplaySet",
     "Request",
+    "Response",
     "Scheme",
     "Verified",
     "__version__",
@@ -201,6 +202,24 @@ class Request:
     def params(self) -> dict[str, str] | None: ...
 
 @final
+class Response:
+    """A response as it is signed or received. `status`: from 100 to 599 (RFC 9110, 15); any other is refused."""
+
+    def __new__(
+        cls,
+        status: int,
+        headers: Iterable[tuple[str | bytes, str | bytes]] | None = None,
+        body: bytes | None = None,
+    ) -> Response: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Pairs of lower-case name and value (octets as Latin-1)."""
+    @property
+    def body(self) -> bytes: ...
+
+@final
 class Verified:
     """A request that was proven: who signed it, what the signature covers, and the body it covers."""
 
@@ -269,13 +288,26 @@ class Scheme:
         name: str = "rfc9421",
         *,
         components: Sequence[str] | None = None,
+        response_components: Sequence[str] | None = None,
+        structured_fields: Mapping[str, str] | None = None,
         label: str = "sig1",
         tag: str | None = None,
+        nonce: bool = True,
         accept_weaknesses: Iterable[str] | None = ...,
         max_age: int | None = None,
     ) -> Scheme:
-        """HTTP Message Signatures (RFC 9421) with hmac-sha256. `components`: what a signature must cover, and ours do;
-        `@method @authority @path @query` if omitted. The body is covered by Content-Digest (RFC 9530)."""
+        """HTTP Message Signatures (RFC 9421) with hmac-sha256.
+
+        `components`: what a signature must cover, and ours do; `@method @authority @path @query` if omitted. The body
+        is covered by Content-Digest (RFC 9530), beyond these. With parameters as in the RFC, such as
+        `"example-dict";key="a"`; the quotes around the name may be left out. A field that occurs twice is refused.
+        `response_components`: the same of a response; it needs `@status`, and of the request method, authority, path
+        and query (`@method;req`), which is what it has if omitted. The request's signature is covered besides.
+        `structured_fields`: `dictionary`, `list` or `item`, for fields that no RFC types, so that `;sf` may name them.
+        `label`, `tag`: of several signatures the one with this tag counts, or without one, and of several such the one
+        under this label, by which ours go. `nonce`: False for a party that sends none; then the weakness is `no-nonce`,
+        and the signed base is what is accepted once. `created` and `keyid` are required, `expires` is honoured.
+        """
     @staticmethod
     def aws_sigv4(
         name: str = "aws-sigv4",
@@ -299,6 +331,9 @@ class Scheme:
     def max_age(self) -> int | None: ...
     @property
     def replay_class(self) -> str: ...
+    @property
+    def accept_signature(self) -> str | None:
+        """What an Accept-Signature field (RFC 9421, 5) asks for, where the scheme is one of message signatures."""
     @property
     def names_key(self) -> bool:
         """The signature carries a key id."""
@@ -343,6 +378,20 @@ class Scheme:
         uncovered: frozenset[str] | None = None,
     ) -> Claim:
         """What the request says of itself. `uncovered`: of `query` and `body`, what need not be covered."""
+    def claim_response(
+        self,
+        response: Response,
+        request: Request,
+        origins: Origins | None,
+        now: float,
+        max_age: int,
+        body_limit: int,
+    ) -> Claim:
+        """What the response to `request` says of itself. Raises `ConfigurationError` where the scheme signs none."""
+    def sign_response(
+        self, response: Response, request: Request, key: Key, key_id: str | None, created: int, nonce: str
+    ) -> list[tuple[str, str]]:
+        """The header fields to add to the response to `request`."""
     def sign(self, request: Request, key: Key, key_id: str | None, created: int, nonce: str) -> list[tuple[str, str]]:
         """The header fields to add. Raises `ConfigurationError` where the scheme writes into the body."""
     def sign_whole(

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 
 from sealgate.exceptions import Rejected, Unavailable
 
-__all__ = ["Answer", "answer_to"]
+__all__ = ["ACCEPT_SIGNATURE", "Answer", "answer_to"]
+
+ACCEPT_SIGNATURE = "Accept-Signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +30,20 @@ class Answer:
         return HTTPStatus(self.status).phrase
 
 
-def answer_to(error: Rejected | Unavailable) -> Answer:
-    """What the caller of a refused request is told."""
+def answer_to(error: Rejected | Unavailable, accept_signature: str | None = None) -> Answer:
+    """What the caller of a refused request is told.
+
+    `accept_signature`: what the gate's own verifier asks for (RFC 9421, 5), whatever the request and its route: one
+    answer for every 401.
+    """
+    if accept_signature is not None and error.status == HTTPStatus.UNAUTHORIZED:
+        return _make(error.status, (ACCEPT_SIGNATURE, accept_signature))
     if isinstance(error, Unavailable) and error.retry_after is not None:
         return _make(error.status, ("Retry-After", str(error.retry_after)))
-    return _ANSWERS.get(error.status) or _make(error.status)
+    return _make(error.status)
 
 
+@lru_cache
 def _make(status: int, *more: tuple[str, str]) -> Answer:
     if status == HTTPStatus.OK:  # a duplicate that is acknowledged: the answer was given to the first one
         return Answer(status, (("Content-Length", "0"), ("Cache-Control", "no-store")), b"")
@@ -48,6 +58,3 @@ def _make(status: int, *more: tuple[str, str]) -> Answer:
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append(("WWW-Authenticate", 'Signature realm="sealgate"'))
     return Answer(status, tuple(headers), body)
-
-
-_ANSWERS = {status: _make(status) for status in (400, 401, 403, 408, 411, 413, 503)}

@@ -320,9 +320,10 @@ async def _refuse(connection: Request | WebSocket, error: Rejected | Unavailable
     passed = passed_in(connection.scope)
     if passed is None or passed.policy is None:
         policy.log_refusal(error, method_of(connection.scope), connection.scope["path"])
+        told = answer_to(error)
     else:
         passed.policy.refused(error, method_of(connection.scope), connection.scope["path"])
-    told = answer_to(error)
+        told = passed.policy.answer_to(error)
     response = Response(told.body, told.status, dict(told.headers))
     if isinstance(connection, Request):
         return response

@@ -1,4 +1,4 @@
-"""Signs requests the way a scheme says."""
+"""Signs requests, and the responses to them, the way a scheme says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 
-from sealgate._native import Key, Request, Scheme
+from sealgate._native import Key, Request, Response, Scheme
 from sealgate.exceptions import ConfigurationError
 from sealgate.keys import KeyRing, Watched, from_environment
 
@@ -80,6 +80,18 @@ class Signer:
         Raises `ConfigurationError` for what cannot be signed, and where the scheme writes elsewhere.
         """
         return self.scheme.sign(request, *self._drawn())
+
+    def sign_response(self, response: Response, request: Request) -> Response:
+        """The response to `request` with its signature added; only for message signatures.
+
+        `request` as received, with its signature, where it has one. Without an origin it is for `https` and its Host.
+        Raises `ConfigurationError` for what cannot be signed: such as a request with a body and neither a signature
+        nor a Content-Digest, which nothing could tell from another one.
+        """
+        added = self.scheme.sign_response(response, request, *self._drawn())
+        names = {name.lower() for name, _ in added}
+        headers = [*((name, value) for name, value in response.headers if name not in names), *added]
+        return Response(response.status, headers, response.body)
 
     def _drawn(self) -> tuple[Key, str | None, int, str]:
         now = self._clock()

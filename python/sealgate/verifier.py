@@ -13,7 +13,7 @@ from typing import Any
 
 from sealgate import keys as key_sources
 from sealgate import replay as replay_stores
-from sealgate._native import KeyRing, Origins, Request, Scheme, Verified
+from sealgate._native import KeyRing, Origins, Request, Response, Scheme, Verified
 from sealgate.exceptions import (
     BodyTooLarge,
     BodyUnreadable,
@@ -29,6 +29,7 @@ __all__ = ["BODY_LIMIT", "ReadBody", "Verifier"]
 
 BODY_LIMIT = 10 * 1024 * 1024
 MAX_AGE = 300
+_NOTHING: frozenset[str] = frozenset()
 _log = logging.getLogger("sealgate")
 
 #: Reads the body, at most so many bytes; raises `BodyTooLarge` or `BodyUnreadable` where it cannot.
@@ -125,6 +126,24 @@ class Verifier:
         await arun(self.steps(request, read_body, uncovered, delivery, proven, awaits=True))
         return proven[0]
 
+    def verify_response(self, response: Response, request: Request) -> Verified:
+        """The proof that `response` answers `request`, or `Rejected`, or `Unavailable`; only for message signatures.
+
+        `request` is the one that was sent, with its signature, or what a client library kept of it; `origin` says whom
+        it was for. The response's signature covers its status, its body, and what tells the request from any other.
+        Raises `ConfigurationError` where the scheme signs no responses.
+        """
+        proven: list[Verified] = []
+        steps = self.steps(request, lambda _: response.body, _NOTHING, None, proven, awaits=False, response=response)
+        run(steps, "averify_response")
+        return proven[0]
+
+    async def averify_response(self, response: Response, request: Request) -> Verified:
+        """As `verify_response`, and awaits key sources and stores that are coroutines."""
+        proven: list[Verified] = []
+        await arun(self.steps(request, lambda _: response.body, _NOTHING, None, proven, awaits=True, response=response))
+        return proven[0]
+
     def steps(
         self,
         request: Request,
@@ -134,13 +153,20 @@ class Verifier:
         proven: list[Verified],
         *,
         awaits: bool,
+        response: Response | None = None,
     ) -> Steps[None]:
         """The order of checks. Yields what is to be awaited, for a driver (`sealgate.steps`); leaves the proof in
-        `proven`. `awaits`: whether the driver can; otherwise as `verify`.
+        `proven`. `awaits`: whether the driver can; otherwise as `verify`. `response`: what is to be proven, where it is
+        not the request.
         """
-        claim = self.scheme.claim(
-            request, self.origins, self._clock(), self.max_age, self.body_limit, uncovered or None
-        )
+        if response is None:
+            claim = self.scheme.claim(
+                request, self.origins, self._clock(), self.max_age, self.body_limit, uncovered or None
+            )
+        else:
+            claim = self.scheme.claim_response(
+                response, request, self.origins, self._clock(), self.max_age, self.body_limit
+            )
         verified = None
         try:
             ring = self.ring

@@ -2,7 +2,7 @@
 
 use super::component::Covered;
 use super::policy::Policy;
-use super::{ALGORITHM, DIGEST_FIELD, base};
+use super::{ALGORITHM, DIGEST_FIELD, lines};
 use crate::structured::push_quoted;
 
 impl Policy {
@@ -13,7 +13,7 @@ impl Policy {
         let digest = Covered::field(DIGEST_FIELD.clone());
         let added = Some(&digest).filter(|digest| !self.components.contains(digest));
         let mut text = format!("{}=", self.label);
-        base::write_list(self.components.iter().chain(added), &mut text);
+        lines::write_list(self.components.iter().chain(added), &mut text);
         text.extend([";created;alg=\"", ALGORITHM, "\""]);
         if let Some(tag) = &self.tag {
             text.push_str(";tag=");

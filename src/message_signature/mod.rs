@@ -1,10 +1,10 @@
 //! HTTP Message Signatures (RFC 9421): the Signature-Input and Signature fields, and the signature base.
 
 mod accept;
-mod base;
 mod component;
 mod identifier;
 mod input;
+mod lines;
 mod message;
 mod policy;
 mod query;

@@ -4,9 +4,8 @@ use super::{Signed, ToSign};
 use crate::error::Result;
 use crate::key::Key;
 use crate::message_signature::Message;
-use crate::request::Fields;
+use crate::request::{Fields, check_status};
 use crate::scheme::{Form, Scheme};
-use crate::verify::check_status;
 
 /// A response to sign.
 #[derive(Clone, Copy)]

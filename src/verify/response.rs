@@ -3,7 +3,7 @@
 use super::{Claim, Received, Terms};
 use crate::error::{Error, Result};
 use crate::message_signature::Message;
-use crate::request::{Fields, Request, check_length, check_method, own_origin};
+use crate::request::{Fields, Request, check_length, check_method, check_status, own_origin};
 use crate::scheme::{Form, Scheme};
 use crate::target::Origin;
 
@@ -63,12 +63,4 @@ impl Scheme {
     pub(crate) fn signs_no_responses(&self) -> Error {
         Error::configuration(format!("the scheme {} signs no responses", self.name()))
     }
-}
-
-/// RFC 9110, 15: three digits, of which the first is 1 to 5.
-pub(crate) fn check_status(status: u16) -> Result<()> {
-    if (100..600).contains(&status) {
-        return Ok(());
-    }
-    Err(Error::malformed("the status is not a number from 100 to 599"))
 }

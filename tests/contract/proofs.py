@@ -20,6 +20,10 @@ PUBLIC_HEADERS: tuple[tuple[str, str], ...] = (
     ("Content-Type", "application/problem+json"),
     ("Content-Length", str(len(PUBLIC_BODY))),
     ("Cache-Control", "no-store"),
+    (
+        "Accept-Signature",
+        'sig1=("@method" "@authority" "@path" "@query" "content-digest");created;alg="hmac-sha256"',
+    ),
     ("WWW-Authenticate", 'Signature realm="sealgate"'),
 )
 _HOSTILE = [chr(octet) for octet in (0, 1, 9, 10, 13, 31, 34, 44, 58, 59, 61, 92, *range(127, 256))]
@@ -50,6 +54,12 @@ class Proofs(Promises):
         application = self.build(RFC9421.verifier())
         messages = {case: message() for case, message in REFUSED.items()}
         self.holds(dict.fromkeys(REFUSED, (401, [])), self.outcomes(application, messages))
+
+    def test_401_of_a_gate_that_takes_no_message_signature_asks_for_none(self) -> None:
+        """RFC 9421, 5: by configuration alone, or the answer would tell of the request."""
+        refused = self.ask(self.build(BODY.verifier()), signed())
+        asked = [name for name, _ in refused.headers if name.lower() == "accept-signature"]
+        self.holds((401, []), (refused.status, asked))
 
     def test_every_401_is_the_same_answer(self) -> None:
         """Which is the public one, with what the framework adds to every answer."""

@@ -182,7 +182,11 @@ class Policy:
         if self._on_verdict:
             refused = not self.report_only
             self._tell(Verdict(error.code, method, path, route, error.key_id, None, refused))
-        return None if self.report_only else answer_to(error)
+        return None if self.report_only else self.answer_to(error)
+
+    def answer_to(self, error: Rejected | Unavailable) -> Answer:
+        """What the caller of a refused request is told."""
+        return answer_to(error, self.verifier.scheme.accept_signature)
 
     def _tell(self, verdict: Verdict) -> None:
         try:

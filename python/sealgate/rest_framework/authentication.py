@@ -14,6 +14,7 @@ from rest_framework.permissions import BasePermission
 
 from sealgate import policy
 from sealgate._native import Verified
+from sealgate.answer import ACCEPT_SIGNATURE
 from sealgate.django.request import accept, choose, proven_already, received, route_of, uploaded
 from sealgate.django.settings import configured
 from sealgate.exceptions import Rejected, SignatureMissing, Unavailable
@@ -60,7 +61,11 @@ class SignatureAuthentication(BaseAuthentication):
         verified = proven(cast("Gated", request._request), self.verifier)
         return None if verified is None else (self.get_user(verified), verified)
 
-    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002  the framework's signature
+    def authenticate_header(self, request: Request) -> str:
+        # Asked for a 401 and for nothing else, and the one place where the framework tells an authenticator of it.
+        accepted = (self.verifier or configured().policy.verifier).scheme.accept_signature
+        if accepted is not None:
+            request.parser_context["view"].headers[ACCEPT_SIGNATURE] = accepted
         return 'Signature realm="sealgate"'
 
     def get_user(self, verified: Verified) -> Any:
@@ -73,7 +78,7 @@ class HasValidSignature(BasePermission):
 
     message = HTTPStatus.FORBIDDEN.phrase
 
-    def has_permission(self, request: Request, view: Any) -> bool:  # noqa: ARG002  as above
+    def has_permission(self, request: Request, view: Any) -> bool:  # noqa: ARG002  the framework's signature
         given = cast("Gated", request._request)
         if isinstance(request.auth, Verified):
             return True
