@@ -1,7 +1,7 @@
 //! What a signature must say and cover, whatever the message proposes (RFC 9421, 7.2.1).
 
 use super::component::Covered;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::structured::{self, Kind};
 
 /// What the service chooses; the text of each part is checked when it becomes a `Policy`.
@@ -99,7 +99,9 @@ impl Policy {
                 if components[..nth].contains(component) {
                     return wrong(format!("{what}: {} twice", component.text()));
                 }
-                component.check_type(self).map_err(|error| Error { code: Code::Configuration, ..error })?;
+                component
+                    .check_type(self)
+                    .map_err(|error| Error::configuration(format!("{what}: {}", error.message)))?;
             }
         }
         for needed in OF_RESPONSE {

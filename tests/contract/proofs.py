@@ -11,7 +11,7 @@ import pytest
 from contract.messages import HOOKS, LOOK, ORDER, REFUSED, signed
 from contract.promise import Promises
 from exchange import Framing
-from judged import KEY, NOW, OTHER_KEY, RFC9421, field_of, with_field
+from judged import BODY, KEY, NOW, OTHER_KEY, RFC9421, field_of, with_field
 from reference import content_digest
 from wsgi_client import Answer
 

@@ -15,10 +15,12 @@ from reference.providers import BODY_ALONE, PROVIDERS, Provider, sign_github
 from reference.rfc9421 import (
     PLAIN,
     check_content_digest,
+    component,
     content_digest,
     sign_rfc9421,
     signature_base,
     signature_params,
+    signed_lines,
     verify_rfc9421,
 )
 from reference.target import canonical_path, refuse_odd_length, refuse_other_host
@@ -50,6 +52,7 @@ __all__ = [
     "canonical_path",
     "canonical_request_base",
     "check_content_digest",
+    "component",
     "content_digest",
     "es6_number",
     "mac",
@@ -70,6 +73,7 @@ __all__ = [
     "sign_scoped",
     "signature_base",
     "signature_params",
+    "signed_lines",
     "verify_aws_sigv4",
     "verify_body",
     "verify_canonical_request",

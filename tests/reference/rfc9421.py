@@ -52,9 +52,20 @@ def signature_params(components: Sequence[str], params: Mapping[str, str | int])
 
 
 def signature_base(message: Message, components: Sequence[str], params: str, origin: str) -> bytes:
-    """RFC 9421, 2.5: one line a component, `@signature-params` last, LF between, none at the end."""
-    lines = [f"{quoted(name)}: {component(message, name, origin)}" for name in components]
-    return "\n".join([*lines, f'"@signature-params": {params}']).encode("ascii")
+    """RFC 9421, 2.5, of plain components."""
+    return joined_base([(quoted(name), component(message, name, origin)) for name in components], params)
+
+
+def joined_base(lines: Sequence[tuple[str, str]], params: str) -> bytes:
+    """RFC 9421, 2.5: one line an identifier and its value, `@signature-params` last, LF between, none at the end."""
+    return "\n".join(f"{name}: {value}" for name, value in [*lines, ('"@signature-params"', params)]).encode("ascii")
+
+
+def signed_lines(lines: Sequence[tuple[str, str]], params: str, key: bytes, label: str = "sig1") -> Pairs:
+    """The two fields of a signature over identifiers and their values, as they are given; `params` starts with `;`."""
+    params = f"({' '.join(name for name, _ in lines)}){params}"
+    signature = base64.b64encode(mac(key, joined_base(lines, params))).decode()
+    return [("Signature-Input", f"{label}={params}"), ("Signature", f"{label}=:{signature}:")]
 
 
 def content_digest(body: bytes, algorithm: str = "sha-256") -> str:
