@@ -1,10 +1,10 @@
 """Runs the bulk sets of open conformance data against sealgate: `python tests/bulk_vectors.py [--slow] DIR`.
 
-DIR holds hmac_rfc, wycheproof_hmac, rfc9421, rfc9530, aws_sigv4_botocore, webhooks_core and jsontestsuite, one JSON object a
-line, and jcs_rfc8785 and jcs_es6_numbers, in files as they were published. Every row is run; none is skipped. A row agrees, or it is
-beyond what we take and shown to be refused, or it is a deviation declared below by its reason. The sequence of ES6 numbers
-is made again, for its published checksums, up to a million lines, with `--slow` up to ten million. Exit code 1 where a row
-is none of these, 2 where a set is absent.
+DIR holds structured_fields as published, hmac_rfc, wycheproof_hmac, rfc9421, rfc9530, aws_sigv4_botocore, webhooks_core and
+jsontestsuite, one JSON object a line, and jcs_rfc8785 and jcs_es6_numbers, in files as they were published. Every row is
+run; none is skipped. A row agrees, or it is beyond what we take and shown to be refused, or it is a deviation declared by
+its reason. The sequence of ES6 numbers is made again, for its published checksums, up to a million lines, with `--slow` up
+to ten million. Exit code 1 where a row is none of these, 2 where a set is absent.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 import reference
-from reference import Message
+from bulk_message_signatures import run_component, run_digest, run_signature_base, run_structured
+from bulk_rows import AGREED, DECLARED, REFUSED, Row, must, refusing
 from reference.aws_sigv4 import seconds_of
 from sealgate import (
     ConfigurationError,
@@ -33,8 +33,6 @@ from sealgate import (
     KeyRing,
     Rejected,
     Request,
-    Scheme,
-    SealgateError,
     Signer,
     Verifier,
     canonicalize,
@@ -42,28 +40,6 @@ from sealgate import (
     schemes,
 )
 from sealgate.exceptions import CanonicalizationError, InvalidSignature, NotCovered, SignatureMissing
-
-Row = dict[str, Any]
-
-AGREED = "agrees"
-REFUSED = "beyond us, and refused"
-DECLARED = {
-    "sha224": "SHA-224 is none of our hashes",
-    "truncated": "a truncated signature is refused, its octets being right (RFC 2104, 5)",
-    "repeated": "a covered field that occurs twice is refused: servers join it differently",
-    "folded": "a folded line is refused: servers unfold it differently",
-    "target": "only origin-form targets are taken",
-    "redirect": "a redirect that is signed by members of its query is no scheme of ours",
-    "key": "a key of Standard Webhooks is 24 to 64 octets, without stray bits in its base64",
-    "empty": "a signature of the body alone is refused without a body, unless its provider sends such",
-    "octets": "a target of octets that no target has is refused: servers decode it differently",
-    "path": "a path that is signed like another one is refused: dot segments and empty ones",
-}
-NOW, KEY, NONCE = 1_700_000_000, b"a key of our own, of 32 octets..", "n" * 24
-
-
-class Disagreement(Exception):
-    """The row and we do not agree, and nothing above says why."""
 
 
 def run_hmac(row: Row) -> str:
@@ -86,61 +62,6 @@ def run_wycheproof(row: Row) -> str:
         return AGREED
     refusing(lambda: key.verify(message, tag, row["alg"]), "", InvalidSignature)
     return AGREED if row["result"] == "invalid" else "truncated"
-
-
-def run_signature_base(row: Row) -> str:
-    """Our lines for its components are the RFC's; the message itself our policy refuses, each for good reason."""
-    if row["alg"] == "hmac-sha256":
-        key = base64.b64decode(row["shared_secret_b64"])
-        signature = base64.b64decode(row["signature"].split(":")[1])
-        must(Key(key, published_ok=True).sign(row["signature_base"].encode()) == signature, "another signature")
-    message = parsed(row["message"])
-    if message is None:
-        return refusing(lambda: Scheme.message_signature(components=["@status"]), REFUSED)
-    fields = [
-        ("Signature-Input", row["signature_input"]),
-        ("Signature", row.get("signature") or f"{row['label']}=:AAAA:"),
-    ]
-    refusing(lambda: verifier().verify(as_request(message.plus(fields))), "", Rejected)
-    if row["signature_base"] is None:  # the RFC's own example of a message whose base cannot be made again
-        return AGREED
-    lines = row["signature_base"].split("\n")[:-1]
-    if any(re.match(r'"[^"]*";', line) for line in lines):
-        return refusing(lambda: our_lines(message, [re.match(r"[^:]*", line)[0] for line in lines]), REFUSED)  # type: ignore[index]
-    names = [line.partition('"')[2].partition('"')[0] for line in lines]
-    if repeated(message, names):
-        return refusing(lambda: our_lines(message, names), "repeated")
-    must(our_lines(message, names) == lines, "another signature base")
-    return AGREED
-
-
-def run_component(row: Row) -> str:
-    message = parsed(row["message"])
-    name, parameters = row["component"].strip('"').partition('"')[::2]
-    if message is None or parameters:
-        return refusing(lambda: Scheme.message_signature(components=[row["component"], "@status"]), REFUSED)
-    lines = partial(our_lines, message, [name], row["scheme"])
-    if row["expect"] == "error":
-        return refusing(lines, AGREED)
-    if not message.target.startswith("/"):
-        return refusing(lines, "target")
-    if repeated(message, [name]):
-        return refusing(lines, "repeated")
-    if any("\r\n" in value for field_name, value in message.headers if field_name.lower() == name):
-        return refusing(lines, "folded")
-    must(lines() == [row["expected_line"]], "another line")
-    return AGREED
-
-
-def run_digest(row: Row) -> str:
-    """RFC 9530: under a signature that covers the field."""
-    message = Message("POST", "/", [("Content-Digest", row["field"])], base64.b64decode(row["body_b64"]))
-    fields = reference.sign_rfc9421(message, KEY, origin="https://example.com", key_id="k", created=NOW, nonce=NONCE)
-    request = as_request(message.plus(fields))
-    if row["expect"] != "valid":
-        return refusing(lambda: verifier().verify(request), AGREED, Rejected)
-    must(verifier().verify(request).body == message.body, "another body")
-    return AGREED
 
 
 def run_aws(row: Row) -> str:
@@ -178,7 +99,7 @@ def run_aws(row: Row) -> str:
         )
         added = dict(signed.sign_headers(request(headers=octets)))
         must(added["Authorization"] == row["authorization"], "another signature")
-        base = scheme.signature_base(request(headers=octets), row["access_key"], now, NONCE)
+        base = scheme.signature_base(request(headers=octets), row["access_key"], now, "n" * 24)
         must(base.decode() == row["string_to_sign"], "another signature base")
     return AGREED
 
@@ -267,61 +188,8 @@ def _random_numbers() -> Iterator[float]:
         yield from (number for number in struct.unpack("<4d", state) if number)
 
 
-# --- messages ---------------------------------------------------------------------------------------------------------
-
-
-def parsed(text: str) -> Message | None:
-    """A request as it stands on the wire; None for a response."""
-    head, _, body = text.partition("\r\n\r\n")
-    start, *lines = re.split(r"\r\n(?![ \t])", head)
-    if start.startswith("HTTP/"):
-        return None
-    method, target, _ = start.split(" ")
-    return Message(method, target, [(line.partition(":")[0], line.partition(":")[2]) for line in lines], body.encode())
-
-
-def as_request(message: Message, origin: str | None = None) -> Request:
-    return Request(message.method, message.target, list(message.headers), message.body, origin=origin)
-
-
-def repeated(message: Message, names: list[str]) -> bool:
-    fields = [name.lower() for name, _ in message.headers]
-    return any(fields.count(name) > 1 for name in names)
-
-
-def our_lines(message: Message, names: list[str], scheme: str = "https") -> list[str]:
-    """The lines of our own signature base for `names`, without those that policy demands besides.
-
-    The body is left out, or our signer would write its own digest over the one in the message.
-    """
-    needed = [name for name in ("@method", "@authority", "@path", "@query") if name not in names]
-    host = next((value.strip() for name, value in message.headers if name.lower() == "host"), "example.com")
-    own = Scheme.message_signature(components=[*names, *needed])
-    bodiless = Message(message.method, message.target, message.headers)
-    base = own.signature_base(as_request(bodiless, f"{scheme}://{host}"), "k", NOW, NONCE).decode()
-    return base.split("\n")[: len(names)]
-
-
-def verifier() -> Verifier:
-    return Verifier(schemes.RFC9421, keys={"k": KEY}, origin="https://example.com", clock=lambda: float(NOW))
-
-
 def key_of(row: Row) -> Key:
     return Key(bytes.fromhex(row["key_hex"]), short_ok=True, published_ok=True)
-
-
-def must(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise Disagreement(otherwise)
-
-
-def refusing(call: Callable[[], object], outcome: str, kind: type[SealgateError] = SealgateError) -> str:
-    """`outcome`, if the call is refused as it should be."""
-    try:
-        call()
-    except kind:
-        return outcome
-    raise Disagreement("accepted")
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -331,6 +199,14 @@ def lines(folder: Path, pattern: str) -> Iterator[Row]:
     for path in sorted(folder.glob(pattern)):
         for line in path.read_text().splitlines():
             yield json.loads(line)
+
+
+def structured(folder: Path, pattern: str) -> Iterator[Row]:
+    """Those that have a text; what is only to be serialized from a value has none."""
+    for path in sorted(folder.glob(pattern)):
+        for nth, row in enumerate(json.loads(path.read_text())):
+            if "raw" in row:
+                yield {"id": f"{path.stem}-{nth}", **row}
 
 
 def documents(folder: Path, pattern: str) -> Iterator[Row]:
@@ -363,6 +239,7 @@ SETS: list[tuple[str, str, Callable[[Path, str], Iterator[Row]], Callable[[Row],
     ("rfc9421", "component_cases.jsonl", lines, run_component),
     ("rfc9530", "*.jsonl", lines, run_digest),
     ("aws_sigv4_botocore", "*.jsonl", lines, run_aws),
+    ("structured_fields", "*.json", structured, run_structured),
     ("webhooks_core", "*.jsonl", lines, run_webhook),
     ("jcs_rfc8785", "input_*.json", documents, run_canonical_document),
     ("jcs_es6_numbers", "es6_numbers_first10000.txt", numbers, run_es6_number),

@@ -176,10 +176,10 @@ fn take_only_signature(field: &[u8], label: &str, claims: &mut Claims) -> Result
         .strip_prefix(label.as_bytes())
         .and_then(|rest| rest.strip_prefix(b"=:"))
         .and_then(|rest| rest.strip_suffix(b":"))
+        .and_then(|text| std::str::from_utf8(text).ok())
         .ok_or_else(|| Error::malformed("signature is not one byte sequence under the label of signature-input"))?;
-    let mut octets = [0; 96];
-    let octets = Base64::decode(text, &mut octets).map_err(|_| Error::malformed("signature is not strict base64"))?;
-    claims.take_signature(Some(octets), Hash::Sha256)
+    let octets = Base64::decode_vec(text).map_err(|_| Error::malformed("signature is not strict base64"))?;
+    claims.take_signature(Some(&octets), Hash::Sha256)
 }
 
 /// The same of several, each of which has its twin in Signature-Input.

@@ -87,28 +87,27 @@ impl Policy {
         if self.tag.as_deref().is_some_and(|tag| !tag.bytes().all(|octet| (0x20..0x7F).contains(&octet))) {
             return wrong("tag: expected printable ASCII".to_owned());
         }
-        let sides: [(&str, &[Covered], fn(&Covered) -> bool); 2] = [
-            ("components", &self.components, Covered::is_of_requests),
-            ("response_components", &self.response_components, Covered::is_of_responses),
-        ];
-        for (what, components, fits) in sides {
-            for (nth, component) in components.iter().enumerate() {
-                if !fits(component) {
-                    return wrong(format!("{what}: {} is of another kind of message", component.text()));
-                }
-                if components[..nth].contains(component) {
-                    return wrong(format!("{what}: {} twice", component.text()));
-                }
-                component
-                    .check_type(self)
-                    .map_err(|error| Error::configuration(format!("{what}: {}", error.message)))?;
-            }
-        }
+        self.check_side("components", &self.components, Covered::is_of_requests)?;
+        self.check_side("response_components", &self.response_components, Covered::is_of_responses)?;
         for needed in OF_RESPONSE {
             let needed = parsed(needed, "response_components")?;
             if !self.response_components.iter().any(|component| component.stands_for(&needed)) {
                 return wrong(format!("response_components: {} is needed", needed.text()));
             }
+        }
+        Ok(())
+    }
+
+    fn check_side(&self, what: &str, components: &[Covered], fits: impl Fn(&Covered) -> bool) -> Result<()> {
+        let wrong = |message: &str| Err(Error::configuration(format!("{what}: {message}")));
+        for (nth, component) in components.iter().enumerate() {
+            if !fits(component) {
+                return wrong(&format!("{} is of another kind of message", component.text()));
+            }
+            if components[..nth].contains(component) {
+                return wrong(&format!("{} twice", component.text()));
+            }
+            component.check_type(self).or_else(|error| wrong(&error.message))?;
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ pub(super) fn parameter(query: &[u8], name: &str) -> Result<Vec<u8>> {
 }
 
 fn decoded(text: &[u8]) -> Vec<u8> {
-    let digit = |octet: Option<&u8>| octet.and_then(|octet| char::from(*octet).to_digit(16)).map(|digit| digit as u8);
+    let digit = |octet: Option<&u8>| u8::try_from(char::from(*octet?).to_digit(16)?).ok();
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [first, after @ ..] = rest {

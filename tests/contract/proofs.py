@@ -61,6 +61,11 @@ class Proofs(Promises):
         asked = [name for name, _ in refused.headers if name.lower() == "accept-signature"]
         self.holds((401, []), (refused.status, asked))
 
+    def test_401_of_a_gate_asks_for_the_message_signature_that_it_takes(self) -> None:
+        refused = self.ask(self.build(RFC9421.verifier()), ORDER)
+        asked = [value for name, value in refused.headers if name.lower() == "accept-signature"]
+        self.holds((401, [RFC9421.scheme.accept_signature]), (refused.status, asked))
+
     def test_every_401_is_the_same_answer(self) -> None:
         """Which is the public one, with what the framework adds to every answer."""
         application = self.build(RFC9421.verifier())
