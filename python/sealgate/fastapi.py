@@ -185,6 +185,7 @@ class VerifiedBy(SecurityBase):
 
     async def __call__(self, connection: HTTPConnection) -> Verified:
         _answer_refusals_of(connection)
+        connection.scope.setdefault("sealgate.gate", self.policy)  # whose answer it is, where no layer stands before
         demand = self.policy.default
         with suppress(SignatureMissing, InvalidSignature):
             # No layer, or one with another verifier: then this is where it is proven.
@@ -320,7 +321,8 @@ async def _refuse(connection: Request | WebSocket, error: Rejected | Unavailable
     passed = passed_in(connection.scope)
     if passed is None or passed.policy is None:
         policy.log_refusal(error, method_of(connection.scope), connection.scope["path"])
-        told = answer_to(error)
+        gate: Policy | None = connection.scope.get("sealgate.gate")
+        told = answer_to(error) if gate is None else gate.answer_to(error)
     else:
         passed.policy.refused(error, method_of(connection.scope), connection.scope["path"])
         told = passed.policy.answer_to(error)

@@ -9,6 +9,8 @@ the proof (VerdictContract, GateContract)
     signed request without a body reaches the view
     every refusal is 401 before the view
     every 401 is the same answer
+    401 of a gate asks for the message signature that it takes
+    401 of a gate that takes no message signature asks for none
     head and options are closed and signed as themselves
     second time is a replay
     a refused request spends no nonce
