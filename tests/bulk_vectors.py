@@ -121,7 +121,7 @@ def run_webhook(row: Row) -> str:
         return refusing(verify, AGREED, ConfigurationError if row["expect"] == "config-error" else Rejected)
     if provider != row["provider"]:
         return refusing(verify, "redirect", SignatureMissing)
-    if "unpadded" in row["id"]:
+    if scheme.key_form == "whsec" and len(row["secret"].removeprefix("whsec_")) < 32:
         return refusing(verify, "key", ConfigurationError)
     if not request.body and not scheme.empty_body:
         return refusing(verify, "empty", NotCovered)
