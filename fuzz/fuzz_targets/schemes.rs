@@ -11,8 +11,8 @@ use _native::grammar::Grammar;
 use _native::json::Form;
 use _native::key::KeyForm;
 use _native::mac::Hash;
-use _native::ring::KeyRing;
 use _native::request::{FieldName, Fields, Request, is_token};
+use _native::ring::KeyRing;
 use _native::scheme::Scheme;
 use _native::sign::ToSign;
 use _native::target::Target;
@@ -192,9 +192,8 @@ fn case(
 ) -> Case {
     let own = fields.iter().map(|(name, separator, text)| ((*name).to_owned(), grammar(*separator, text))).collect();
     let carriers = Carriers { fields: own, ..Carriers::default() };
-    let scheme =
-        Scheme::template("own".into(), Hash::Sha256, KeyForm::Text, &[base.to_owned()], carriers, None, false)
-            .expect("a scheme");
+    let scheme = Scheme::template("own".into(), Hash::Sha256, KeyForm::Text, &[base.to_owned()], carriers, None, false)
+        .expect("a scheme");
     Case { scheme, base, fields, by_hand, covers_query }
 }
 

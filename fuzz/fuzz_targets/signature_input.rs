@@ -49,7 +49,8 @@ fn parameters(claims: &Claims) -> (&Option<String>, &Option<String>, Option<i64>
 fn base(input: &SignatureInput) -> Option<Vec<u8>> {
     let mut fields = FieldPairs::default();
     fields.push(b"Date", b"Tue, 20 Apr 2021 02:07:55 GMT");
-    let target = Target::parse(b"/foo?param=value").expect("a target");
+    fields.push(b"Priority", b"u=1,i;x=\"y\", z=(a  b)");
+    let target = Target::parse(b"/foo?param=value&a=%20+%zz").expect("a target");
     let request = Request { method: b"POST", target: &target, fields: &fields, origin: Some(&ORIGIN), params: &[] };
     let mut octets = Vec::new();
     input.signature_base(&Message::Request(request), &POLICY).ok()?.write(Content::received(b""), &mut octets);

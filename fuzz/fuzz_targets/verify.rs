@@ -19,9 +19,8 @@ use libfuzzer_sys::fuzz_target;
 use sealgate_fuzz::{ACME, Accepted, MAX_AGE, Message, ORIGIN, RING, verdict};
 use sha2::{Digest, Sha256, Sha512};
 
-static SCHEME: LazyLock<Scheme> = LazyLock::new(|| {
-    Scheme::message("rfc9421".into(), Choices::default(), Some(&BTreeSet::new())).expect("a scheme")
-});
+static SCHEME: LazyLock<Scheme> =
+    LazyLock::new(|| Scheme::message("rfc9421".into(), Choices::default(), Some(&BTreeSet::new())).expect("a scheme"));
 static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::new(Choices::default()).expect("a policy"));
 /// What was signed, by an independent signer.
 static ORIGINALS: LazyLock<Vec<(Message, Accepted)>> = LazyLock::new(|| {

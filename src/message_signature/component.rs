@@ -75,13 +75,9 @@ impl Covered {
         }
     }
 
-    /// The identifier (2). Names need no escapes: they are field names and our own.
-    pub(super) fn write_identifier(&self, to: &mut String) {
-        if self.identifier.is_empty() {
-            to.extend(["\"", self.name(), "\""]);
-        } else {
-            to.push_str(&self.identifier);
-        }
+    /// The identifier (2), in three pieces. Names need no escapes: they are field names and our own.
+    pub(super) fn identifier(&self) -> [&str; 3] {
+        if self.identifier.is_empty() { ["\"", self.name(), "\""] } else { [&self.identifier, "", ""] }
     }
 
     /// The derived component that it is of its own message.

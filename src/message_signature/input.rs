@@ -2,7 +2,7 @@
 
 use std::mem::take;
 
-use base64ct::{Base64, Encoding as _};
+use base64ct::{Base64, Encoding as _, Error as Error64};
 use sfv::visitor::{DictionaryVisitor, EntryVisitor, InnerListVisitor, ItemVisitor, Never, ParameterVisitor};
 use sfv::{BareItemFromInput, KeyRef, Parser};
 
@@ -21,6 +21,9 @@ use crate::times::TimeForm;
 const MOST_SIGNATURES: usize = 16;
 /// Components that one signature may cover.
 const MOST_COMPONENTS: usize = 64;
+
+/// Octets of a signature that is read at all.
+const LONGEST_SIGNATURE: usize = 96;
 
 /// One member of Signature-Input.
 #[derive(Default)]
@@ -176,10 +179,15 @@ fn take_only_signature(field: &[u8], label: &str, claims: &mut Claims) -> Result
         .strip_prefix(label.as_bytes())
         .and_then(|rest| rest.strip_prefix(b"=:"))
         .and_then(|rest| rest.strip_suffix(b":"))
-        .and_then(|text| std::str::from_utf8(text).ok())
         .ok_or_else(|| Error::malformed("signature is not one byte sequence under the label of signature-input"))?;
-    let octets = Base64::decode_vec(text).map_err(|_| Error::malformed("signature is not strict base64"))?;
-    claims.take_signature(Some(&octets), Hash::Sha256)
+    // What is longer can be none of ours.
+    let mut octets = [0; LONGEST_SIGNATURE];
+    let octets = match Base64::decode(text, &mut octets) {
+        Ok(octets) => Some(octets),
+        Err(Error64::InvalidLength) if text.len() > LONGEST_SIGNATURE => None,
+        Err(_) => return Err(Error::malformed("signature is not strict base64")),
+    };
+    claims.take_signature(octets, Hash::Sha256)
 }
 
 /// The same of several, each of which has its twin in Signature-Input.

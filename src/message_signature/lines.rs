@@ -16,11 +16,10 @@ impl SignatureInput {
     pub fn signature_base(&self, message: &Message<'_>, policy: &Policy) -> Result<SignatureBase> {
         let list = self.inner_list();
         let mut base = Vec::with_capacity(512);
-        let mut identifier = String::with_capacity(64);
         for component in &self.components {
-            identifier.clear();
-            component.write_identifier(&mut identifier);
-            base.extend_from_slice(identifier.as_bytes());
+            for piece in component.identifier() {
+                base.extend_from_slice(piece.as_bytes());
+            }
             base.extend_from_slice(b": ");
             component.write_value(message, policy, &mut base)?;
             base.push(b'\n');
@@ -54,7 +53,7 @@ pub(super) fn write_list<'a>(components: impl IntoIterator<Item = &'a Covered>, 
         if nth > 0 {
             to.push(' ');
         }
-        component.write_identifier(to);
+        to.extend(component.identifier());
     }
     to.push(')');
 }
