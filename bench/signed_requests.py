@@ -104,7 +104,7 @@ def _own_form(_pace: Pace) -> Mapping[str, Case]:
 
 
 def _aws_sigv4(_pace: Pace) -> Mapping[str, Case]:
-    """No library verifies it; botocore signs here: one canonical request, key and signature, as a verifier needs."""
+    """No library verifies it. botocore signs: one canonical request, key and signature, as a verifier would need."""
     signer = Signer(schemes.AWS_SIGV4, key=KEY, key_id=KEY_ID)
     fields = [*FIELDS, *signer.sign_headers(Request("POST", TARGET, FIELDS, BODY, origin=ORIGIN))]
     verifier = Verifier(schemes.AWS_SIGV4, keys={KEY_ID: KEY}, origin=ORIGIN, replay="off", max_age=_WINDOW)

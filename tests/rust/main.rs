@@ -1,5 +1,6 @@
 //! The core, judged by foreign vectors and by properties.
 
+mod aws_sigv4;
 mod json;
 mod jwk;
 mod mac;
