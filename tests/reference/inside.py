@@ -130,12 +130,18 @@ def sign_twilio(message: Message, key: bytes, created: int, id: str, origin: str
 
 def judge_twilio(message: Message, ring: Ring, now: float, origin: str) -> Proof:
     refuse_odd_target(message)
-    kind = (message.one("content-type") or "").lower()
-    form = r"application/x-www-form-urlencoded[ \t]*(;[ \t]*charset=utf-8)?"
-    if message.body and (not re.fullmatch(form, kind) or message.one("content-encoding") is not None):
-        raise Refused("not the type of a form in UTF-8")
+    if message.body:
+        refuse_other_types(message)
     signed = "".join(name + value for name, value in pairs(message.body))
     return matched_twilio(message, ring, [uri + signed for uri in uris(message, origin)])
+
+
+def refuse_other_types(message: Message) -> None:
+    form = r"application/x-www-form-urlencoded[ \t]*(;[ \t]*charset=utf-8)?"
+    if not re.fullmatch(form, (message.one("content-type") or "").lower()):
+        raise Refused("not the type of a form in UTF-8")
+    if message.one("content-encoding") is not None:
+        raise Refused("an encoding that another reader would undo")
 
 
 def matched_twilio(message: Message, ring: Ring, bases: Sequence[str]) -> Proof:

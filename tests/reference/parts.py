@@ -45,9 +45,15 @@ def only(document: Json, pointers: Sequence[str]) -> Json:
 
 def json_document(message: Message, form: str) -> Json:
     """RFC 8259, 11: a JSON text says that it is one, and knows no charset but the one it has."""
-    kind = (message.one("content-type") or "").lower()
-    if not re.fullmatch(r'application/([^\s;/]+\+)?json([ \t]*;[ \t]*(charset=(utf-8|"utf-8"))?)?', kind):
+    token = r"[!#$%&'*+\-.^_`|~0-9a-z]+"
+    media_type, *parameters = (part.strip(" \t") for part in (message.one("content-type") or "").lower().split(";"))
+    if not re.fullmatch(rf"application/(json|({token})?\+json)", media_type):
         raise Refused("not the type of JSON")
+    pairs = [re.fullmatch(rf'({token})=("?)({token})\2', parameter) for parameter in parameters if parameter]
+    if any(pair is None or "*" in pair[1] for pair in pairs):
+        raise Refused("no parameter, or one that is spelled in another way (RFC 2231, 4)")
+    if [pair[3] for pair in pairs if pair is not None and pair[1] == "charset"] not in ([], ["utf-8"]):
+        raise Refused("another charset, or two")
     if message.one("content-encoding") is not None:
         raise Refused("an encoding that another reader would undo")
     return read_json(message.body, FORMS[form][0])
