@@ -36,11 +36,12 @@ class Said(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where that stands."""
+    """Where that stands. `holds_many`: signatures by several keys."""
 
     fields: tuple[str, ...]
     read: Callable[[Message], Said]
     write: Callable[[Said], Pairs]
+    holds_many: bool = False
 
 
 class Encoding(NamedTuple):
@@ -112,9 +113,13 @@ class Provider:
     empty_body: bool = False
 
     def sign(self, message: Message, key: bytes, created: int, id: str, origin: str) -> Message:
+        return self.sign_by_all(message, [key], created, id, origin)
+
+    def sign_by_all(self, message: Message, keys: Sequence[bytes], created: int, id: str, origin: str) -> Message:
         said = Said((), self.clock.write(created) if self.clock else "", id)
-        octets = mac(key, self.base(message, said, target_uri(message, origin)), self.hash)
-        return message.plus(self.place.write(said._replace(signatures=[self.encoding.write(octets)])))
+        base = self.base(message, said, target_uri(message, origin))
+        signatures = [self.encoding.write(mac(key, base, self.hash)) for key in keys]
+        return message.plus(self.place.write(said._replace(signatures=signatures)))
 
     def judge(self, message: Message, ring: Ring, now: float, origin: str) -> Proof:
         refuse_odd_target(message)
@@ -178,7 +183,7 @@ def beside(place: Place, *, time: str = "", id: str = "", ends: str = "", consta
         return [*own, *constants, *place.write(said)]
 
     names = [name for name in (id, time, *(name for name, _ in constants)) if name]
-    return Place((*names, *place.fields), read, write)
+    return Place((*names, *place.fields), read, write, place.holds_many)
 
 
 def any_of(*names: str) -> Place:
@@ -190,7 +195,7 @@ def any_of(*names: str) -> Place:
             raise Refused("a joined duplicate")
         return Said(found)
 
-    return Place(names, read, lambda said: [(names[0], said.signatures[0])])
+    return Place(names, read, lambda said: list(zip(names, said.signatures, strict=False)), len(names) > 1)
 
 
 def members(name: str, separator: str, signature: str, time: str | None = None, *, blank: str = "") -> Place:
@@ -207,10 +212,10 @@ def members(name: str, separator: str, signature: str, time: str | None = None, 
         return Said([value for key, value in pairs if key == signature], *times)
 
     def write(said: Said) -> Pairs:
-        pairs = [*([(time, said.time)] if time else []), (signature, said.signatures[0])]
+        pairs = [*([(time, said.time)] if time else []), *((signature, each) for each in said.signatures)]
         return [(name, (separator + blank).join("=".join(pair) for pair in pairs))]
 
-    return Place((name,), read, write)
+    return Place((name,), read, write, holds_many=True)
 
 
 def versions(name: str) -> Place:
@@ -220,7 +225,10 @@ def versions(name: str) -> Place:
         pairs = [member.partition(",")[::2] for member in need(message, name).split(" ")]
         return Said([text for version, text in pairs if version == "v1"])
 
-    return Place((name,), read, lambda said: [(name, "v1," + said.signatures[0])])
+    def write(said: Said) -> Pairs:
+        return [(name, " ".join("v1," + each for each in said.signatures))]
+
+    return Place((name,), read, write, holds_many=True)
 
 
 # --- the usual forms --------------------------------------------------------------------------------------------------
