@@ -44,7 +44,9 @@ def test_a_view_reads_what_was_proven(shop: str, way: str, name: str) -> None:
     forged = [signed(name, way, OTHER_KEY), replace(message, body=message.body[:-1] + b"?")]
     assert [200, 401, 401] == [used.send(each).status for each in (message, *forged)]
     handed = INSIDE[name].handed(message)
-    assert [Seen(handed, frozenset({str(len(handed))}))] == used.seen
+    # Flask keeps in `data` only what its form parser leaves.
+    read = b"" if (way, name) == ("data", "twilio") else handed
+    assert [Seen(read, frozenset({str(len(handed))}))] == used.seen
 
 
 @_ways("forms")
