@@ -8,6 +8,8 @@ use crate::target::{Origin, Target};
 
 /// Octets of a field of ours, or of a member.
 pub(crate) const LONGEST_FIELD: usize = 8 * 1024;
+/// Octets of any field that is read: servers hand on no longer ones.
+const LONGEST_READ: usize = 64 * 1024;
 
 pub(crate) static HOST: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("host"));
 pub(crate) static CONTENT_TYPE: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-type"));
@@ -155,8 +157,11 @@ impl Fields for WithField<'_> {
 }
 
 /// A field's value without the white space around it (RFC 9110, 5.5). Control and non-ASCII octets are refused:
-/// servers fold, drop and re-encode them, each in its own way.
+/// servers fold, drop and re-encode them, each in its own way. Octets in millions are refused unread.
 pub fn field_value(value: &[u8]) -> Result<&[u8]> {
+    if value.len() > LONGEST_READ {
+        return Err(Error::malformed("a field is over 64 KiB"));
+    }
     let blank = |octet: &u8| *octet == b' ' || *octet == b'\t';
     let start = value.iter().position(|octet| !blank(octet)).unwrap_or(value.len());
     let end = value.iter().rposition(|octet| !blank(octet)).map_or(start, |last| last + 1);

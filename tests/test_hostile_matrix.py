@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -63,23 +61,20 @@ def test_a_hostile_message_gets_a_verdict(name: str, case: Case) -> None:
 
 
 @pytest.mark.parametrize("name", SCHEMES)
-def test_two_hundred_thousand_signatures_cost_less_than_hashing_them_once(name: str) -> None:
-    """A12: they are not decoded, and not compared. A ratio of two times of this thread, the least of several each."""
+def test_two_hundred_thousand_signatures_cost_less_than_ten_honest_messages(name: str) -> None:
+    """A12: they are not decoded, not compared, and not even looked at. A ratio of times of this thread."""
     honest = HONEST[name]
+    allowed = 10 * cost(honest, honest.message)
     for message in MANY.messages(honest):
-        request, verifier = request_of(message), honest.verifier()
-        octets = max((message.body, *(value.encode("latin-1") for _, value in message.headers)), key=len)
-        refused = least(lambda: verdict_of(verifier, request, honest.uncovered))  # noqa: B023
-        hashed = least(lambda: hashlib.sha256(octets).digest())  # noqa: B023
-        assert len(octets) > 200_000 * 20
-        assert refused < hashed
+        assert allowed > cost(honest, message)
 
 
-def least(work: Callable[[], object]) -> int:
-    """Nanoseconds of CPU time."""
+def cost(honest: Honest, message: Message) -> int:
+    """Nanoseconds of CPU time, the least of several."""
+    verifier, request = honest.verifier(), request_of(message)
     times = []
-    for _ in range(5):
+    for _ in range(30):
         start = time.thread_time_ns()
-        work()
+        verdict_of(verifier, request, honest.uncovered)
         times.append(time.thread_time_ns() - start)
     return min(times)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import reference
-from judged import HOST, JUDGED, KEY, ORIGIN, RFC9421, verdict
+from judged import HOST, JUDGED, KEY, ORIGIN, RFC9421, as_request, verdict, with_field
 from reference import Message
 from sealgate import Rejected, Request
 
@@ -94,6 +94,17 @@ def test_odd_octets_in_a_covered_field_are_refused_under_a_right_signature(value
     request = Request("POST", "/", [*headers, ("X-Signature", reference.mac(KEY, base).hex())], b"{}")
     with pytest.raises(Rejected):
         JUDGED["canonical-request"].verifier().verify(request)
+
+
+def test_a_covered_field_holds_sixty_four_kib_and_no_more() -> None:
+    """F7: what no server hands on is refused unread."""
+    canonical = JUDGED["canonical-request"]
+    message = with_field(canonical.message, "Content-Type", "t" * 64 * 1024)
+    assert message.body == canonical.verifier().verify(as_request(canonical.signed(message))).body
+    for value in ("t" * (64 * 1024 + 1), " " * 64 * 1024 + "t"):
+        with pytest.raises(Rejected) as refused:
+            canonical.verifier().verify(as_request(canonical.signed(with_field(message, "Content-Type", value))))
+        assert "a field is over 64 KiB" == str(refused.value)
 
 
 @pytest.mark.parametrize("octet", [*range(0x80, 0x100), 0, 1, 10, 13, 127])
