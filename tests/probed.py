@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from judged import KEY, KEY_ID, NOW, ORIGIN
-from sealgate import Rejected, Request, Scheme, Signer, Verifier, schemes
+from sealgate import Key, Rejected, Request, Scheme, Signer, Verifier, schemes
 from sealgate.audit.entry import Entry, Standing, name_of, source_of, standing
 from sealgate.audit.probe import probe
 from sealgate.audit.report import LEFT_OUT, Attack, Report
-from sealgate.policy import Policy, Rule
+from sealgate.policy import Policy, Require, Rule
 from sealgate.wsgi import SignatureMiddleware
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")
@@ -36,21 +36,29 @@ class Shop:
 
 
 def signer(scheme: Any = schemes.RFC9421, key: bytes = KEY) -> Signer:
-    return Signer(scheme, key_id=KEY_ID, key=key)
+    return Signer(scheme, key_id=KEY_ID, key=Key(key))
 
 
 def verifier(scheme: Any = schemes.RFC9421, **settings: Any) -> Verifier:
-    keys = {KEY_ID: KEY} if scheme.names_key else KEY
+    keys = {KEY_ID: KEY} if scheme.names_key else Key(KEY)
     return Verifier(scheme, **{"keys": keys, "origin": ORIGIN, "clock": lambda: NOW, **settings})
 
 
 def closed(verifier: Verifier, shop: Shop | None = None) -> SignatureMiddleware:
-    return SignatureMiddleware(shop or Shop(), verifier)
+    """With what the scheme cannot cover left uncovered."""
+    gate = SignatureMiddleware(shop or Shop(), verifier)
+    gate.policy.default = Require((verifier,), None, uncovered(verifier))
+    return gate
+
+
+def uncovered(verifier: Verifier) -> frozenset[str]:
+    return frozenset({"body"} if "body-not-covered" in verifier.scheme.weaknesses() else ())
 
 
 def entry(verifier: Verifier, *rules: Rule, path: str = PATH, methods: tuple[str, ...] = METHODS, **how: Any) -> Entry:
     """As the audit has it for a route with these rules, in an application with that verifier."""
     view = how.pop("view", Shop.view)
+    rules = rules or (Require((verifier,), None, uncovered(verifier)),)
     found = standing(Policy(verifier), rules, methods[0], NOW)
     return Entry(path, methods, found, **{"view": name_of(view), "source": source_of(view), "example": path, **how})
 
@@ -108,7 +116,7 @@ class Lenient(Verifier):
         forgives: Callable[[Request], Iterable[Request]] | None = None,
         scheme: Scheme = schemes.RFC9421,
     ) -> None:
-        super().__init__(scheme, keys={KEY_ID: KEY} if scheme.names_key else KEY, origin=ORIGIN, clock=lambda: NOW)
+        super().__init__(scheme, keys={KEY_ID: KEY} if scheme.names_key else Key(KEY), origin=ORIGIN, clock=lambda: NOW)
         self._others = others
         self._forgives = forgives or (lambda _: ())
 

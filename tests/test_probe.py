@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -22,16 +23,6 @@ from sealgate.audit.report import LEFT_OUT, Report
 from sealgate.policy import Require
 
 OWN = Scheme("segments", base=SEGMENTS, fields=CLAIMS)
-#: Those without `{param:id}`, which a plain layer cannot know.
-SIGNABLE = {"segments": OWN, **{name: each for name, each in schemes.by_name().items() if not each.params}}
-
-
-@pytest.mark.parametrize("scheme", SIGNABLE.values(), ids=SIGNABLE)
-def test_closed_application_holds_under_every_scheme(scheme: Scheme) -> None:
-    reported, shop = verifier(scheme), Shop()
-    attacks = attacked(closed(reported, shop), entry(reported), missing(reported), signer=signer(scheme))
-    assert [] == [each for each in attacks if not each.held]
-    assert {"good request", "wrong key", "unsigned"} <= names(attacks)
 
 
 def test_every_attack_is_made_on_a_route_that_proves_everything() -> None:
@@ -39,36 +30,6 @@ def test_every_attack_is_made_on_a_route_that_proves_everything() -> None:
     stranger = entry(reported, Require((reported,), frozenset({"globex"})), path="/orders/8")
     attacks = attacked(closed(reported), entry(reported), stranger)
     assert {row.name for row in (*ATTACKS, *OTHER_METHOD)} == names(each for each in attacks if each.name != LEFT_OUT)
-
-
-@pytest.mark.parametrize("scheme", SIGNABLE.values(), ids=SIGNABLE)
-def test_every_other_hash_is_tried_with_every_method(scheme: Scheme) -> None:
-    """Save where the signature is in the body, and no field has it."""
-    reported = verifier(scheme)
-    attacks = attacked(closed(reported), entry(reported), signer=signer(scheme))
-    expected = {f"other hash ({name})" for name in ("sha1", "sha384", "sha512")} if scheme.fields else set()
-    made = {each.method: set[str]() for each in attacks if each.name != LEFT_OUT}
-    for each in attacks:
-        if each.name.startswith("other hash"):
-            made[each.method].add(each.name)
-    assert dict.fromkeys(METHODS, expected) == {method: made[method] for method in METHODS}
-
-
-@pytest.mark.parametrize("scheme", SIGNABLE.values(), ids=SIGNABLE)
-def test_what_a_scheme_does_not_sign_is_not_called_a_hole(scheme: Scheme) -> None:
-    """The audit names it a weakness; the attacks that rest on it are those that a thief of one message could make."""
-    reported = verifier(scheme)
-    made = names(attacked(closed(reported), entry(reported), signer=signer(scheme)))
-    expected = {
-        "tampered path": "target-not-covered",
-        "path trick signed": "target-not-covered",
-        "tampered method": "method-not-covered",
-        "stale": "no-time",
-        "future": "no-time",
-        "other host": "audience",
-    }
-    assert {name for name, weakness in expected.items() if weakness not in scheme.weaknesses()} == made & set(expected)
-    assert (scheme.replay_class in {"nonce", "base"}) == ("replayed" in made)
 
 
 def test_view_runs_for_the_good_requests_only() -> None:
@@ -366,7 +327,8 @@ def test_targets_go_on_the_wire_as_they_are() -> None:
     reported = verifier()
     with listening() as (url, heads):
         attacks = attacked(url, entry(reported, methods=("GET",)), unsafe=False)
-    sent = {head.split(b" ", 2)[1].decode() for head in heads if head.startswith(b"GET")}
+    heard = {head.split(b" ", 2)[1].decode() for head in heads if head.startswith(b"GET")}
+    sent = {re.sub("(?<=bodySHA256=)[0-9a-f]{64}", "...", target) for target in heard}
     tricks = {
         "/%2e/orders/7",
         "//orders/7",
@@ -375,7 +337,7 @@ def test_targets_go_on_the_wire_as_they_are() -> None:
         "/orders%2F7",
         "/orders/7/",
     }
-    assert tricks | {"/ORDERS/7", "/orders//7", PATH, f"{PATH}?probe=1"} == sent
+    assert tricks | {"/ORDERS/7", "/orders//7", PATH, f"{PATH}?probe=1", f"{PATH}?bodySHA256=..."} == sent
     hosts = {line for head in heads for line in head.lower().split(b"\r\n") if line.startswith(b"host:")}
     assert {b"host: api.shop.example", b"host: localhost", b"host: elsewhere.example"} == hosts
     assert {"good request"} == refuted(attacks)

@@ -32,9 +32,6 @@ from sealgate import Request, Scheme, schemes
 from sealgate.audit.attacks import ATTACKS, OPENED, OTHER_METHOD
 from sealgate.policy import Exempt, Require
 
-OLD = Scheme(
-    "old", base="{body}", fields={"X-Hub-Signature": "sha1={signature:hex}"}, hash="sha1", accept_weaknesses=None
-)
 SHA256 = Scheme("segments", base=SEGMENTS, fields=CLAIMS)
 SHA512 = Scheme("segments", base=SEGMENTS, fields=CLAIMS, hash="sha512")
 NAMES = frozenset(row.name for row in (*ATTACKS, *OPENED, *OTHER_METHOD))
@@ -149,7 +146,9 @@ MISTAKES = {
     "another party's scheme is taken": Mistake(
         lambda shop: closed(Lenient(verifier(schemes.GITHUB)), shop), frozenset({"other scheme"})
     ),
-    "SHA-1 is taken": Mistake(lambda shop: closed(Lenient(verifier(OLD)), shop), frozenset({"SHA-1 field"})),
+    "SHA-1 is taken": Mistake(
+        lambda shop: closed(Lenient(verifier(schemes.INTERCOM)), shop), frozenset({"other scheme"})
+    ),
     "another origin is taken": Mistake(
         lambda shop: closed(Lenient(verifier(origin="https://elsewhere.example")), shop), frozenset({"other host"})
     ),

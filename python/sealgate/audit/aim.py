@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from sealgate._native import Request, Scheme
@@ -18,13 +18,15 @@ from sealgate.signer import Signer
 from sealgate.verifier import MAX_AGE
 
 __all__ = [
-    "JSON",
     "SIGNED",
     "TAMPERED",
     "Aim",
     "Fields",
+    "Shot",
     "at",
+    "content_type",
     "document",
+    "form",
     "placed",
     "pointers",
     "sent",
@@ -34,11 +36,22 @@ __all__ = [
 
 Fields = Iterable[tuple[str, str]]
 
-JSON = ("content-type", "application/json")
 #: What a body says, and what it says once it has been tampered with.
 SIGNED, TAMPERED = b"probe", b"other"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _PARAM = re.compile(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>|\{(\w+)(?::\w+)?\}")
+
+
+class Shot(NamedTuple):
+    """One request to send. `note`: which of several this is; `first`: what is sent before it, unjudged.
+
+    `apart`: of a request that is several in one, each of them, to be sent if that one does not go as it should.
+    """
+
+    request: Request
+    note: str = ""
+    first: Request | None = None
+    apart: Callable[[], Iterable[Shot]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +105,7 @@ class Aim:
         """Unsigned, and good where nothing is said."""
         body = self.body if body is None else body
         origin = origin or self.origin
-        headers = [("host", urlsplit(origin).netloc), *([JSON] if body else []), *fields]
+        headers = [("host", urlsplit(origin).netloc), *([content_type(body)] if body else []), *fields]
         wire = "GET" if self.is_websocket else self.method
         params = self.params if params is None else params
         return Request(method or wire, path or self.path, headers, body, origin=origin, params=params)
@@ -110,11 +123,13 @@ class Aim:
         members = [
             name.split(":")[1] for name in (self.proof.covered if self.proof else ()) if name.startswith("json:")
         ]
+        if self.scheme is not None and self.scheme.claims_in_body:
+            return document(members)
         method_or_path = {"method-not-covered", "target-not-covered"} - self.weaknesses
         if self.is_websocket or "body-not-covered" in self.weaknesses:
             return b""
         if members or not method_or_path or self.method in _WITH_BODY:
-            return document(members)
+            return form() if self.scheme is not None and self.scheme.body_form == "form" else document(members)
         return b""
 
     def signed(self, request: Request | None = None, *, later: float = 0) -> Request:
@@ -127,13 +142,13 @@ class Aim:
 
 
 def sign(signer: Signer | None, request: Request, now: float) -> Request:
-    if signer is None:
-        raise ConfigurationError("probe: this attack needs a key")
     return at(signer, now).sign(request)
 
 
-def at(signer: Signer, now: float) -> Signer:
+def at(signer: Signer | None, now: float) -> Signer:
     """The same signer, at another time."""
+    if signer is None:
+        raise ConfigurationError("probe: this attack needs a key")
     other = copy(signer)
     other._clock = lambda: now
     return other
@@ -152,9 +167,11 @@ def with_(
     )
 
 
-def sent(request: Request, *, method: str | None = None, target: str | None = None) -> Request:
-    """`request`, as it was signed, to somewhere else."""
-    return Request(method or request.method, target or request.target, request.headers, request.body)
+def sent(request: Request, *, method: str | None = None, path: str | None = None, query: str | None = None) -> Request:
+    """`request`, as it was signed, to somewhere else; `query`: what is added to its own."""
+    queries = [each for each in (request.query, query) if each]
+    target = "?".join([path or request.path, *(["&".join(queries)] if queries else [])])
+    return Request(method or request.method, target, request.headers, request.body)
 
 
 def placed(request: Request, fields: Fields) -> list[tuple[str, str]]:
@@ -173,7 +190,7 @@ def document(pointers: Iterable[str]) -> bytes:
 
     No two are equal: where the signed bytes are what is remembered, the second would be a replay.
     """
-    said = f"{SIGNED.decode()} {secrets.token_hex(8)}"
+    said = _said()
     members: dict[str, Any] = {}
     for pointer in pointers:
         names = [name.replace("~1", "/").replace("~0", "~") for name in pointer.split("/")[1:]]
@@ -182,3 +199,16 @@ def document(pointers: Iterable[str]) -> bytes:
             inner = inner.setdefault(name, {})
         inner[names[-1]] = said
     return json.dumps(members or {"probe": said}, separators=(",", ":")).encode()
+
+
+def form() -> bytes:
+    """The same as a form (WHATWG URL, 5)."""
+    return f"probe={_said().replace(' ', '+')}".encode()
+
+
+def _said() -> str:
+    return f"{SIGNED.decode()} {secrets.token_hex(8)}"
+
+
+def content_type(body: bytes) -> tuple[str, str]:
+    return ("content-type", f"application/{'json' if body.startswith(b'{') else 'x-www-form-urlencoded'}")

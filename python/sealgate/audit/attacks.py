@@ -6,16 +6,29 @@ import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
-from urllib.parse import unquote, urlsplit
+from typing import Literal
+from urllib.parse import quote_plus, unquote, urlsplit
 
-from sealgate import schemes
-from sealgate._native import Request
-from sealgate.audit.aim import JSON, SIGNED, TAMPERED, Aim, Fields, at, document, placed, pointers, sent, sign, with_
-from sealgate.exceptions import ConfigurationError
+from sealgate._native import Origins, Request
+from sealgate.audit.aim import (
+    SIGNED,
+    TAMPERED,
+    Aim,
+    Fields,
+    Shot,
+    at,
+    content_type,
+    document,
+    placed,
+    sent,
+    sign,
+    with_,
+)
+from sealgate.audit.parties import other_schemes
+from sealgate.exceptions import Rejected
 from sealgate.verifier import BODY_LIMIT
 
-__all__ = ["ATTACKS", "OPENED", "OTHER_METHOD", "UNKNOWN", "Row", "Shot", "Want"]
+__all__ = ["ATTACKS", "OPENED", "OTHER_METHOD", "UNKNOWN", "Row", "Want"]
 
 #: `refused`; `unparsed`: and not for what the body is; `cut`: or hung up on; `once`: or acknowledged without the view;
 #: `elsewhere`: or answered by another route; `unseen`: whatever comes, the view does not run; `admitted`: not refused;
@@ -27,14 +40,6 @@ _ELSEWHERE = "elsewhere.example"
 _HASHES = ("sha1", "sha256", "sha384", "sha512")
 #: A JSON Web Token without a signature: {"alg":"none","typ":"JWT"}.{}.
 _UNSECURED = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.e30."
-
-
-class Shot(NamedTuple):
-    """One request to send. `note`: which of several this is; `first`: what is sent before it, unjudged."""
-
-    request: Request
-    note: str = ""
-    first: Request | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,8 @@ def _other_body(aim: Aim) -> Iterator[Shot]:
     if signed.body:
         yield Shot(with_(signed, body=signed.body.replace(SIGNED, TAMPERED)), "changed")
     else:
-        yield Shot(with_(signed, [*signed.headers, JSON], b'{"other":"other"}'), "added")
+        body = document(["/other"])
+        yield Shot(with_(signed, [*signed.headers, content_type(body)], body), "added")
 
 
 def _other_path(aim: Aim) -> Iterator[Shot]:
@@ -154,11 +160,11 @@ def _other_path(aim: Aim) -> Iterator[Shot]:
     request = aim.request(
         path=f"{aim.path}~probe", params={name: f"{value}~probe" for name, value in aim.params.items()}
     )
-    yield Shot(sent(aim.signed(request), target=aim.path))
+    yield Shot(sent(aim.signed(request), path=aim.path))
 
 
 def _other_query(aim: Aim) -> Iterator[Shot]:
-    yield Shot(sent(aim.signed(), target=f"{aim.path}?probe=1"))
+    yield Shot(sent(aim.signed(), query="probe=1"))
 
 
 def _other_method(aim: Aim) -> Iterator[Shot]:
@@ -184,47 +190,19 @@ def _replayed(aim: Aim) -> Iterator[Shot]:
 
 def _other_hash(aim: Aim) -> Iterator[Shot]:
     """The true key and the true base, hashed as the scheme does not."""
-    if aim.signer is None or aim.scheme is None:
+    if aim.scheme is None:
         return
     request = aim.request()
     key, key_id, created, nonce = at(aim.signer, aim.now)._drawn()
     added, target, body = aim.scheme.sign_whole(request, key, key_id, created, nonce)
     base = aim.scheme.signature_base(with_(request, [*request.headers, *_digests(added)]), key_id, created, nonce)
     true = _spelled(key.sign(base, aim.scheme.hash))
+    whole = with_(request, placed(request, added), body, target)
     for other in _HASHES:
         if other != aim.scheme.hash:
-            texts = dict(zip(true, _spelled(key.sign(base, other)), strict=True))
-            changed = [(name, _substituted(value, texts)) for name, value in added]
-            if changed != added:
-                yield Shot(with_(request, placed(request, changed), body, target), other)
-
-
-def _sha1_field(aim: Aim) -> Iterator[Shot]:
-    """What GitHub still sends beside the other one: SHA-1 over the body, in a field of its own."""
-    if aim.signer is not None:
-        key = at(aim.signer, aim.now)._drawn()[0]
-        request = aim.request(body=aim.body or document([]))
-        signature = key.sign(request.body or b"", "sha1").hex()
-        yield Shot(with_(request, [*request.headers, ("x-hub-signature", f"sha1={signature}")]))
-
-
-def _other_scheme(aim: Aim) -> Iterator[Shot]:
-    """The true key, as another party would sign with it."""
-    if aim.signer is None or aim.scheme is None:
-        return
-    key, key_id, created, nonce = at(aim.signer, aim.now)._drawn()
-    taken = {proof.scheme for proof in aim.entry.standing.proofs}
-    for name, scheme in schemes.by_name().items():
-        if name in taken:
-            continue
-        request = aim.request(body=aim.body or document(pointers(scheme)))
-        try:
-            added, target, body = scheme.sign_whole(request, key, key_id or "probe", created, nonce)
-            own, *_ = aim.scheme.sign_whole(request, key, key_id, created, nonce)
-        except ConfigurationError:
-            continue  # it cannot sign such a request
-        if body is not None or not set(added) <= set(own):  # schemes that differ in name only sign alike
-            yield Shot(with_(request, placed(request, added), body, target), name)
+            changed = _substituted(whole, dict(zip(true, _spelled(key.sign(base, other)), strict=True)))
+            if changed is not None:
+                yield Shot(changed, other)
 
 
 def _other_host(aim: Aim) -> Iterator[Shot]:
@@ -237,14 +215,30 @@ def _other_host(aim: Aim) -> Iterator[Shot]:
 
 
 def _twin(aim: Aim) -> Iterator[Shot]:
-    """Behind a bridge `X_Sig` and `X-Sig` are one: who reads which of them must not be a matter of chance."""
+    """Behind a bridge `X_Sig` and `X-Sig` are one: who reads which of them must not be a matter of chance.
+
+    Where a scheme reads several signatures in one field, and no time beside them, it reads both, and one is right.
+    """
     if aim.scheme is None:
         return
     signed, forged = aim.signed(), aim.forged(later=1)  # where members may repeat, these two times may not
     names = {name.lower() for name in aim.scheme.fields if "-" in name}
-    twins = [(name.replace("-", "_"), value) for name, value in forged.headers if name in names]
-    if twins:
-        yield Shot(with_(signed, [*signed.headers, *twins]))
+    twins = {name: value for name, value in forged.headers if name in names}
+    joined = [(name, ",".join([value, *([twins[name]] if name in twins else [])])) for name, value in signed.headers]
+    if twins and not _reads(aim, with_(signed, joined)):
+        yield Shot(with_(signed, [*signed.headers, *((name.replace("-", "_"), twins[name]) for name in twins)]))
+
+
+def _reads(aim: Aim, request: Request) -> bool:
+    """Whether the scheme finds what it needs, be it right or wrong."""
+    if aim.scheme is None:
+        return False
+    uncovered = frozenset(aim.entry.standing.uncovered) or None
+    try:
+        aim.scheme.claim(request, Origins(aim.origin), aim.now, int(aim.window), BODY_LIMIT, uncovered)
+    except Rejected:
+        return False
+    return True
 
 
 def _tricks(aim: Aim) -> Iterator[tuple[str, str]]:
@@ -277,7 +271,7 @@ def _tricks_signed(aim: Aim) -> Iterator[Shot]:
     """Signed for the path, sent to the other one. A scheme over a canonical path takes other spellings of it."""
     for name, path in _tricks(aim):
         if unquote(path) != unquote(aim.path) or "lossy-transform" not in aim.weaknesses:
-            yield Shot(sent(aim.signed(), target=path), name)
+            yield Shot(sent(aim.signed(), path=path), name)
 
 
 def _good(aim: Aim) -> Iterator[Shot]:
@@ -304,8 +298,7 @@ ATTACKS = (
     Row("future", _future, "signer", here=_is_timed),
     Row("replayed", _replayed, "signer", "once", here=_is_once),
     Row("other hash", _other_hash, "signer"),
-    Row("SHA-1 field", _sha1_field, "signer"),
-    Row("other scheme", _other_scheme, "signer"),
+    Row("other scheme", other_schemes, "signer"),
     Row("other host", _other_host, "signer", here=_binds_authority),
     Row("X_Sig twin", _twin, "signer", here=lambda aim: aim.in_process),  # some servers drop it
     Row("path trick signed", _tricks_signed, "signer", "elsewhere", here=_covers("target")),
@@ -329,10 +322,20 @@ def _digests(added: Fields) -> list[tuple[str, str]]:
 
 
 def _spelled(signature: bytes) -> list[str]:
-    return [signature.hex(), b64encode(signature).decode(), urlsafe_b64encode(signature).decode()]
+    texts = [signature.hex(), b64encode(signature).decode(), urlsafe_b64encode(signature).decode()]
+    return [*texts, *map(quote_plus, texts)]
 
 
-def _substituted(value: str, texts: dict[str, str]) -> str:
-    for old, new in texts.items():
-        value = value.replace(old, new).replace(old.rstrip("="), new.rstrip("="))
-    return value
+def _substituted(request: Request, texts: dict[str, str]) -> Request | None:
+    """With each text replaced, wherever it is; None where it is nowhere."""
+
+    def changed(value: str) -> str:
+        for old, new in texts.items():
+            value = value.replace(old, new).replace(old.rstrip("="), new.rstrip("="))
+        return value
+
+    fields = [(name, changed(value)) for name, value in request.headers]
+    target, body = changed(request.target), changed((request.body or b"").decode("latin-1")).encode("latin-1")
+    if (fields, target, body) == (request.headers, request.target, request.body):
+        return None
+    return with_(request, fields, body, target)

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from sealgate import schemes
-from sealgate._native import Origins, Request
-from sealgate.audit.aim import Aim
-from sealgate.audit.attacks import ATTACKS, OPENED, OTHER_METHOD, UNKNOWN, Row, Shot, Want
+from sealgate._native import Key, Origins, Request
+from sealgate.audit.aim import Aim, Shot
+from sealgate.audit.attacks import ATTACKS, OPENED, OTHER_METHOD, UNKNOWN, Row, Want
 from sealgate.audit.calling import Answer, caller_of
 from sealgate.audit.entry import Entry, Proof, Verdict
 from sealgate.audit.report import LEFT_OUT, Attack, Report
@@ -190,12 +190,20 @@ class _Probe:
             except ConfigurationError as error:
                 left_out.add(f"{row.name}: {error}")
                 continue
-            made = [self._send(row, shot, aim) for shot in shots]
+            made = [attack for shot in shots for attack in self._made(row, shot, aim)]
             yield from made
             if row.decides and not all(attack.held for attack in made):
                 left_out.add(f"no more after what came of {row.name!r}")
                 break
         self._left_out.update((aim.method, why) for why in left_out)
+
+    def _made(self, row: Row, shot: Shot, aim: Aim) -> list[Attack]:
+        """One attack; or of several in one that do not go as they should, those to blame."""
+        attack = self._send(row, shot, aim)
+        if attack.held or shot.apart is None:
+            return [attack]
+        apart = [self._send(row, each, aim) for each in shot.apart()]
+        return [each for each in apart if not each.held] or [attack]
 
     def _send(self, row: Row, shot: Shot, aim: Aim) -> Attack:
         if shot.first is not None:
@@ -273,7 +281,7 @@ def _said(want: Want, answer: Answer, *, held: bool) -> str:
 
 
 def _random(scheme: Any, key_id: str | None) -> Signer:
-    return Signer(scheme, key=secrets.token_bytes(32), key_id=key_id)
+    return Signer(scheme, key=Key(secrets.token_bytes(32)), key_id=key_id)
 
 
 def _key_id(proof: Proof) -> str:
