@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import tomllib
+from base64 import b64encode
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +30,7 @@ from flask.cli import FlaskGroup
 
 import leaky_django
 import leaky_flask
+from sealgate import schemes
 from sealgate.audit.command import Order
 from sealgate.audit.command import run as audited
 from sealgate.cli import cli
@@ -58,6 +60,14 @@ def create_app(name="closed"):
     return {"closed": app, "bare": bare}[name]
 """
 KEY = "thirty-two octets of test key, A"
+WRITTEN: dict[str, Callable[[bytes], str]] = {
+    "text": bytes.decode,
+    "hex": bytes.hex,
+    "whsec": lambda octets: f"whsec_{b64encode(octets).decode()}",
+}
+ONE_OF_EACH_KEY_FORM = {
+    each.key_form: name for name, each in schemes.by_name().items() if {"audience"} < each.weaknesses()
+}
 _numbers = itertools.count()
 Made = Callable[[str], str]
 
@@ -269,23 +279,24 @@ def test_a_document_that_promises_more_than_the_application_keeps_is_exit_1(modu
 
 
 def test_a_probe_proves_the_verdicts_with_the_user_s_key(module: Made) -> None:
-    probe = [
-        "--probe",
-        "--key-env",
-        "SHOP_KEY",
-        "--key-id",
-        "acme",
-        "--origin",
-        "https://a.example",
-        "--format",
-        "json",
-    ]
-    done = run(f"{module(SHOP)}:app", *probe, SHOP_KEY=KEY)
+    probe = ["--probe", "--key-env", "SHOP_KEY", "--origin", "https://a.example", "--format", "json"]
+    done = run(f"{module(SHOP)}:app", *probe, "--key-id", "acme", SHOP_KEY=KEY)
     assert (0, "") == (done.exit_code, done.stderr)
     attacks = json.loads(done.stdout)["attacks"]
     assert all(attack["held"] for attack in attacks)
     assert {"good request", "unsigned"} <= {attack["name"] for attack in attacks}
     assert KEY not in done.stdout
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH_KEY_FORM.values(), ids=ONE_OF_EACH_KEY_FORM)
+def test_the_probe_s_key_is_in_the_form_of_the_scheme_s_party(name: str, module: Made) -> None:
+    key = WRITTEN[schemes.by_name()[name].key_form](KEY.encode())
+    shop = SHOP.replace("schemes.RFC9421", f"schemes.by_name()[{name!r}]")
+    shop = shop.replace(f'{{"acme": b"{KEY}"}}', repr(key))
+    probe = ["--probe", "--unsafe", "--key-env", "SHOP_KEY", "--origin", "https://a.example", "--format", "json"]
+    done = run(f"{module(shop)}:app", *probe, SHOP_KEY=key)
+    assert (0, "") == (done.exit_code, done.stderr)
+    assert "good request" in {attack["name"] for attack in json.loads(done.stdout)["attacks"]}
 
 
 def test_what_the_probe_is_refused_is_not_logged_and_logging_goes_on_afterwards(

@@ -74,7 +74,7 @@ def test_fields_and_members_are_written_together() -> None:
 
 
 def test_header_fields_alone_are_no_signature_there() -> None:
-    with pytest.raises(ConfigurationError, match="own writes its signature into the body"):
+    with pytest.raises(ConfigurationError, match="own writes into the body"):
         signer_of().sign_headers(request_of({"data": 1}))
 
 

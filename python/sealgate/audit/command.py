@@ -99,13 +99,14 @@ def _signer(report: Report, order: Order, variable: str) -> Signer:
     """The scheme that most entries have, where none is named."""
     found = Counter(proof.scheme for entry in report.entries for proof in entry.standing.proofs)
     name = order.scheme or next((name for name, _ in found.most_common()), "")
-    if name not in schemes.by_name():
+    scheme = schemes.by_name().get(name)
+    if scheme is None:
         raise ConfigurationError(f"--scheme: {name or 'the scheme'!r} is none that `sealgate schemes` lists")
     try:
-        key, key_id, _ = from_environment(variable)
+        key, key_id, _ = from_environment(variable, scheme.key_form)
     except ConfigurationError as error:
         raise ConfigurationError(f"--key-env: {error}") from None
-    return Signer(schemes.by_name()[name], key=key, key_id=order.key_id or key_id)
+    return Signer(scheme, key=key, key_id=order.key_id or key_id)
 
 
 def _write(judgement: Judgement, order: Order, out: TextIO) -> None:
