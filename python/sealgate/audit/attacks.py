@@ -26,7 +26,7 @@ from sealgate.audit.aim import (
 )
 from sealgate.audit.parties import other_schemes
 from sealgate.exceptions import Rejected
-from sealgate.verifier import BODY_LIMIT
+from sealgate.verifier import BODY_LIMIT, Verifier
 
 __all__ = ["ATTACKS", "OPENED", "OTHER_METHOD", "UNKNOWN", "Row", "Want"]
 
@@ -184,8 +184,25 @@ def _future(aim: Aim) -> Iterator[Shot]:
 
 
 def _replayed(aim: Aim) -> Iterator[Shot]:
+    """Save what is good as often as one likes, such as a GET under Signature Version 4: SDKs repeat it as it was."""
     signed = aim.signed()
-    yield Shot(signed, first=signed)
+    if _is_remembered(aim, signed):
+        yield Shot(signed, first=signed)
+
+
+def _is_remembered(aim: Aim, signed: Request) -> bool:
+    """Whether a verifier that does as the scheme says would refuse it the second time."""
+    if aim.scheme is None:
+        return False
+    key, key_id, *_ = at(aim.signer, aim.now)._drawn()
+    keys = {key_id: key} if key_id and aim.scheme.names_key else key
+    faithful = Verifier(aim.scheme, keys=keys, origin=aim.origin, clock=lambda: aim.now)
+    try:
+        for _ in range(2):
+            faithful.verify(signed, uncovered=frozenset(aim.entry.standing.uncovered))
+    except Rejected:
+        return True
+    return False
 
 
 def _other_hash(aim: Aim) -> Iterator[Shot]:
