@@ -83,8 +83,8 @@ impl Coverage {
                 Source::Field { name, optional: false } => coverage.add_field(name.lower()),
                 Source::Param(name) => coverage.add(&format!("param:{name}"), &[Aspect::Param]),
                 Source::Body | Source::Form => coverage.add("body", &[Aspect::Body]),
-                // The application is handed these members of the body and no other.
-                Source::Member(pointer) => coverage.add(&format!("json:{}", pointer.text()), &[Aspect::Body]),
+                // The application is handed these members of the body and no other; one of them is always there.
+                Source::Member { pointer, .. } => coverage.add(&format!("json:{}", pointer.text()), &[Aspect::Body]),
                 Source::Claim(name) => coverage.add_claim(*name),
                 Source::Signature => {}
             }

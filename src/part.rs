@@ -37,8 +37,13 @@ pub enum Source {
     },
     /// What the route matched under this name.
     Param(String),
-    /// A member of the body.
-    Member(Pointer),
+    /// A member of the body; absent is a refusal, or writes nothing where it is optional.
+    Member {
+        /// Where it is.
+        pointer: Pointer,
+        /// `json:/x:text?`
+        optional: bool,
+    },
     /// The body as received.
     Body,
     /// The pairs of a body that is a form.
@@ -47,10 +52,13 @@ pub enum Source {
     Signature,
 }
 
+/// The characters of a member that is a string, or nothing where there is no such member.
+const OPTIONAL_TEXT: &str = "text?";
+
 impl Hole {
     /// The text between braces that open at `index`.
     pub(crate) fn parse(text: &str, index: usize) -> Result<Self> {
-        let mut words = text.split(':');
+        let mut words = text.split(':').peekable();
         let word = words.next().unwrap_or_default();
         let mut what = "unknown transform";
         let source = if let Some((_, name)) = CLAIMS.iter().find(|(known, _)| *known == word) {
@@ -76,16 +84,21 @@ impl Hole {
                     // A name with a brace or a colon cannot be written here: the part, or the pointer, ends there.
                     what = "unknown transform (a pointer in a template ends at a colon)";
                     let pointer = words.next().filter(|text| !text.contains('{')).map(Pointer::parse);
+                    let optional = words.peek() == Some(&OPTIONAL_TEXT);
                     match pointer {
-                        Some(Ok(pointer)) => Source::Member(pointer),
+                        Some(Ok(pointer)) => Source::Member { pointer, optional },
                         _ => return Err(unknown("not a JSON pointer to a member", index)),
                     }
                 }
                 _ => return Err(unknown("unknown part", index)),
             }
         };
-        let transforms =
-            words.map(|word| Transform::parse(word).ok_or_else(|| unknown(what, index))).collect::<Result<_>>()?;
+        let text = words.next_if(|word| *word == OPTIONAL_TEXT && matches!(source, Source::Member { .. }));
+        let transforms = text
+            .map(|_| Ok(Transform::Text))
+            .into_iter()
+            .chain(words.map(|word| Transform::parse(word).ok_or_else(|| unknown(what, index))));
+        let transforms = transforms.collect::<Result<_>>()?;
         Ok(Self { source, transforms })
     }
 
@@ -119,8 +132,8 @@ impl Hole {
             Transform::Delimiters => self.source == Source::Component(Component::TargetUri),
             Transform::Sorted => self.source == Source::Component(Component::Query) && nth == 0,
             Transform::Canonical => self.source == Source::Component(Component::Path) && nth == 0,
-            Transform::Json(_) => matches!(self.source, Source::Body | Source::Member(_)) && nth == 0,
-            Transform::Text => matches!(self.source, Source::Member(_)) && nth == 0,
+            Transform::Json(_) => matches!(self.source, Source::Body | Source::Member { .. }) && nth == 0,
+            Transform::Text => matches!(self.source, Source::Member { .. }) && nth == 0,
             _ => true,
         };
         self.source != Source::Signature && self.transforms.iter().enumerate().all(fits)
@@ -138,7 +151,7 @@ impl Hole {
 
     /// Whether two values can give the same.
     pub(crate) fn is_lossy(&self) -> bool {
-        matches!(self.source, Source::Member(_) | Source::Form)
+        matches!(self.source, Source::Member { .. } | Source::Form)
             || self.transforms.iter().any(|transform| transform.is_lossy())
     }
 
@@ -147,18 +160,18 @@ impl Hole {
     }
 
     pub(crate) fn reads_body(&self) -> bool {
-        matches!(self.source, Source::Body | Source::Member(_))
+        matches!(self.source, Source::Body | Source::Member { .. })
     }
 
     /// The member of the body that it is, and the form in which it is signed, where that is not its characters alone.
     pub(crate) fn member(&self) -> Option<(Chosen, Option<Form>)> {
-        let Source::Member(pointer) = &self.source else { return None };
+        let Source::Member { pointer, optional } = &self.source else { return None };
         let form = match self.transforms.first() {
             Some(Transform::Text) => None,
             Some(Transform::Json(form)) => Some(*form),
             _ => Some(Form::Jcs),
         };
-        Some((Chosen { pointer: pointer.clone(), is_bare: form.is_none() }, form))
+        Some((Chosen { pointer: pointer.clone(), is_bare: form.is_none(), is_optional: *optional }, form))
     }
 
     /// Reads what it carries from a field.
@@ -197,7 +210,7 @@ impl Hole {
                 _ => return Err(Error::new(Code::NotCovered, format!("the covered field {} is absent", name.lower()))),
             },
             Source::Param(name) => Cow::Borrowed(request.param(name)?.as_bytes()),
-            Source::Body | Source::Form | Source::Member(_) | Source::Signature => {
+            Source::Body | Source::Form | Source::Member { .. } | Source::Signature => {
                 unreachable!("none is rendered as a value")
             }
         };

@@ -215,7 +215,7 @@ fn written_into(
             Grammar::Whole(template) if template.is_number() => value.extend_from_slice(text.as_bytes()),
             _ => write_string(&text, form, &mut value),
         }
-        let closed = || Error::configuration(format!("body: no object to hold the member {}", pointer.text()));
+        let closed = || Error::configuration(format!("body: no place for the member {}", pointer.text()));
         document = document.with(pointer, &value)?.ok_or_else(closed)?;
     }
     Ok(document.octets().to_vec())

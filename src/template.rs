@@ -269,7 +269,7 @@ impl Template {
         match source {
             Source::Body => Some(Filling::Body),
             Source::Form => Some(Filling::Form),
-            Source::Member(pointer) => {
+            Source::Member { pointer, .. } => {
                 let chosen = self.selection.as_ref()?.chosen();
                 chosen.iter().position(|chosen| chosen.pointer == *pointer).map(Filling::Member)
             }

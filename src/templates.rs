@@ -195,6 +195,10 @@ impl Templates {
                     own.text()
                 )));
             }
+            if let Some(other) = others.chain(chosen).find(|other| own.excludes(other)) {
+                let (own, other) = (own.text(), other.text());
+                return Err(Error::configuration(format!("json: no body has both of the members {own} and {other}")));
+            }
             if signs_all && carries_signature(&member.grammar) {
                 return Err(Error::configuration("json: a signature cannot stand in the body that it signs"));
             }
@@ -253,7 +257,7 @@ fn check_signed(claims: &Claims) -> Result<()> {
 /// What a member of ours says. Clients write times as numbers: where a member is a time and nothing else, it may be one.
 fn text_of<'a>(document: &'a Document, pointer: &Pointer, grammar: &Grammar) -> Result<Cow<'a, [u8]>> {
     let missing = || Error::new(Code::SignatureMissing, format!("no member {}", pointer.text()));
-    let value = document.member(pointer).ok_or_else(missing)?;
+    let value = document.member(pointer)?.ok_or_else(missing)?;
     let text = match string_of(value) {
         Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
         Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),

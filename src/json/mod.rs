@@ -14,7 +14,7 @@ mod string;
 pub use canonical::Canonical;
 pub use number::{write_float, write_integer};
 pub use order::{compare, prefix};
-pub use pointer::{Document, Pointer, string_of};
+pub use pointer::{Document, Pointer, Step, string_of};
 pub use selection::{Chosen, Selected, Selection};
 pub use string::{write_characters, write_string};
 

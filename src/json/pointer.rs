@@ -1,27 +1,42 @@
-//! JSON Pointer (RFC 6901), as far as it names members of objects, and documents to find them in.
+//! JSON Pointer (RFC 6901), as far as it names members of objects and lone elements of arrays, and documents to find
+//! them in.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use super::string::{plain, unescaped};
 use super::{Canonical, Form, Options, write_string};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
-/// A pointer to a member of an object, which may lie in other objects.
+/// A pointer to a member of a document.
+///
+/// In RFC 6901 the document decides what a token of digits names: an element, or a member of that name. Here the pointer
+/// decides. Else an array and an object with the member `0` had one signature base, and the application were handed
+/// whichever of the two an attacker likes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pointer {
     text: String,
-    names: Vec<String>,
+    steps: Vec<Step>,
+}
+
+/// One step on the way to a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To the member of an object.
+    Name(String),
+    /// To the only element of an array.
+    Only,
 }
 
 impl Pointer {
     /// RFC 6901, 3: tokens, each after a `/`, with `~0` for `~` and `~1` for `/`. The pointer to the whole document,
-    /// which is empty, points to no member.
+    /// which is empty, points to no member. Of the indexes (4: digits without a zero before them) 0 is the only one
+    /// taken: how many elements there are is signed with them then.
     pub fn parse(text: &str) -> Result<Self> {
         let malformed = || Error::configuration(format!("not a JSON pointer to a member: {text:?}"));
         let tokens = text.strip_prefix('/').ok_or_else(malformed)?.split('/');
-        let names = tokens.map(|token| name(token).ok_or_else(malformed)).collect::<Result<_>>()?;
-        Ok(Self { text: text.to_owned(), names })
+        let steps = tokens.map(|token| Step::parse(token).ok_or_else(malformed)).collect::<Result<_>>()?;
+        Ok(Self { text: text.to_owned(), steps })
     }
 
     /// As written: each pointer has one spelling.
@@ -30,16 +45,52 @@ impl Pointer {
         &self.text
     }
 
-    /// The names on the way, outermost first; one at least.
+    /// The steps on the way, outermost first; one at least.
     #[must_use]
-    pub fn names(&self) -> &[String] {
-        &self.names
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// Whether what it points to is, or holds, what `other` points to.
     #[must_use]
     pub fn holds(&self, other: &Self) -> bool {
-        other.names.starts_with(&self.names)
+        other.steps.starts_with(&self.steps)
+    }
+
+    /// Whether no document has both: what is an array to one is an object to the other.
+    #[must_use]
+    pub fn excludes(&self, other: &Self) -> bool {
+        let parting = self.steps.iter().zip(&other.steps).find(|(own, other)| own != other);
+        parting.is_some_and(|(own, other)| *own == Step::Only || *other == Step::Only)
+    }
+}
+
+impl Step {
+    fn parse(token: &str) -> Option<Self> {
+        let is_index = !token.is_empty() && token.bytes().all(|octet| octet.is_ascii_digit());
+        match token {
+            "0" => Some(Self::Only),
+            _ if is_index && !token.starts_with('0') => None,
+            _ => name(token).map(Self::Name),
+        }
+    }
+
+    /// The name and its colon; an element has none.
+    pub(super) fn write_name(&self, form: Form, out: &mut Vec<u8>) {
+        if let Self::Name(name) = self {
+            write_string(name, form, out);
+            out.push(b':');
+        }
+    }
+
+    /// What begins the array or object that it is taken in.
+    pub(super) fn opening(&self) -> u8 {
+        if *self == Self::Only { b'[' } else { b'{' }
+    }
+
+    /// What ends it.
+    pub(super) fn closing(&self) -> u8 {
+        if *self == Self::Only { b']' } else { b'}' }
     }
 }
 
@@ -66,13 +117,15 @@ pub struct Document {
 }
 
 /// Where a pointer ends.
-enum Place {
+enum Place<'a> {
     /// The value of the member.
     Value(Range<usize>),
-    /// The object that begins here has no such member; so many names were found on the way to it.
-    Absent(usize, usize),
-    /// Something on the way is no object.
+    /// The array or object that begins at `within` has nothing at the step, from which others go on.
+    Absent { within: usize, step: &'a Step, onward: &'a [Step] },
+    /// Something on the way is of another kind.
     Closed,
+    /// An array on the way has more than one element.
+    Crowded,
 }
 
 impl Document {
@@ -88,55 +141,73 @@ impl Document {
         &self.octets
     }
 
-    /// The canonical text of a member; None where it is absent, or where something on the way is no object.
-    #[must_use]
-    pub fn member(&self, pointer: &Pointer) -> Option<&[u8]> {
+    /// The canonical text of a member; None where it is absent, or where something on the way is of another kind. An
+    /// array with more elements than the pointer says is refused: the others would be lost in silence.
+    pub fn member(&self, pointer: &Pointer) -> Result<Option<&[u8]>> {
         match self.find(pointer) {
-            Place::Value(range) => Some(&self.octets[range]),
-            Place::Absent(..) | Place::Closed => None,
+            Place::Value(range) => Ok(Some(&self.octets[range])),
+            Place::Absent { .. } | Place::Closed => Ok(None),
+            Place::Crowded => {
+                let message = format!("an array of more than one element: {}", pointer.text());
+                Err(Error::new(Code::BodyMalformed, message))
+            }
         }
     }
 
-    /// The document with `value`, a JSON text, at a pointer, in objects that are made where there are none; None where
-    /// something on the way is no object.
+    /// The document with `value`, a JSON text, at a pointer, in arrays and objects that are made where there are none;
+    /// None where something on the way is of another kind, or has more elements.
     pub fn with(&self, pointer: &Pointer, value: &[u8]) -> Result<Option<Self>> {
         let (range, text) = match self.find(pointer) {
             Place::Value(range) => (range, value.to_vec()),
-            Place::Absent(object, depth) => {
-                let names = &pointer.names[depth..];
+            Place::Absent { within, step, onward } => {
                 let mut text = Vec::new();
-                for (nth, name) in names.iter().enumerate() {
-                    text.extend_from_slice(if nth > 0 { b"{" } else { b"" });
-                    write_string(name, self.form, &mut text);
-                    text.push(b':');
+                step.write_name(self.form, &mut text);
+                for step in onward {
+                    text.push(step.opening());
+                    step.write_name(self.form, &mut text);
                 }
                 text.extend_from_slice(value);
-                text.extend(std::iter::repeat_n(b'}', names.len() - 1));
-                if self.octets[object + 1] != b'}' {
+                text.extend(onward.iter().rev().map(Step::closing));
+                if self.octets[within + 1] != step.closing() {
                     text.push(b',');
                 }
-                (object + 1..object + 1, text)
+                (within + 1..within + 1, text)
             }
-            Place::Closed => return Ok(None),
+            Place::Closed | Place::Crowded => return Ok(None),
         };
         // Read again, since the members are to be in order again.
         Self::read(&[&self.octets[..range.start], &text, &self.octets[range.end..]].concat(), self.form).map(Some)
     }
 
-    fn find(&self, pointer: &Pointer) -> Place {
+    fn find<'a>(&self, pointer: &'a Pointer) -> Place<'a> {
         let text = self.octets.as_slice();
         let mut value = 0..text.len();
         let mut wanted = Vec::new();
-        for (depth, name) in pointer.names.iter().enumerate() {
-            if text.get(value.start) != Some(&b'{') {
+        let mut steps = pointer.steps.as_slice();
+        while let Some((step, onward)) = steps.split_first() {
+            let within = value.start;
+            if text.get(within) != Some(&step.opening()) {
                 return Place::Closed;
             }
-            wanted.clear();
-            write_string(name, self.form, &mut wanted);
-            match member(text, value.start, &wanted) {
+            let found = match step {
+                Step::Name(name) => {
+                    wanted.clear();
+                    write_string(name, self.form, &mut wanted);
+                    member(text, within, &wanted)
+                }
+                Step::Only => {
+                    let first = within + 1..value_end(text, within + 1);
+                    if text.get(first.end) == Some(&b',') {
+                        return Place::Crowded;
+                    }
+                    Some(first).filter(|first| !first.is_empty())
+                }
+            };
+            match found {
                 Some(range) => value = range,
-                None => return Place::Absent(value.start, depth),
+                None => return Place::Absent { within, step, onward },
             }
+            steps = onward;
         }
         Place::Value(value)
     }

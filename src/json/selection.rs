@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use super::Form;
 use super::order::compare;
-use super::pointer::{Document, Pointer, string_of};
-use super::{Form, write_string};
+use super::pointer::{Document, Pointer, Step, string_of};
 use crate::error::{Code, Error, Result};
 
 /// A member that is signed.
@@ -16,6 +16,8 @@ pub struct Chosen {
     pub pointer: Pointer,
     /// Whether a string is signed without its quotes and escapes; nothing but a string is taken then.
     pub is_bare: bool,
+    /// Whether a document may do without it. Absent it is signed as nothing, so an empty string is not taken then.
+    pub is_optional: bool,
 }
 
 /// Members that are signed, and the form in which they are.
@@ -24,8 +26,15 @@ pub struct Selection {
     form: Form,
     /// In the order of their names; none of them within another.
     chosen: Vec<Chosen>,
-    /// What stands before each of them in the object that holds them all, and what after the last.
-    outline: Vec<Vec<u8>>,
+    /// Of all of them.
+    outline: Outline,
+}
+
+/// What stands before each member in the document that holds these and nothing else, and what after the last.
+#[derive(Clone, Debug, Default)]
+struct Outline {
+    before: Vec<Vec<u8>>,
+    after: Vec<u8>,
 }
 
 /// The members of one document.
@@ -35,9 +44,13 @@ pub struct Selected {
 }
 
 impl Selection {
-    /// Refuses a member that is, or lies in, another one, unless it is the very same in the very same form.
+    /// Refuses a member that is, or lies in, another one, unless it is the very same in the very same form; members that
+    /// no document has together; and members of which a document need have none: the signature of nothing would do.
     pub fn new(mut chosen: Vec<Chosen>, form: Form) -> Result<Self> {
-        chosen.sort_by(|a, b| by_names(a.pointer.names(), b.pointer.names(), form));
+        if chosen.iter().all(|chosen| chosen.is_optional) {
+            return Err(Error::configuration("members of the body that are all optional"));
+        }
+        chosen.sort_by(|a, b| by_steps(a.pointer.steps(), b.pointer.steps(), form));
         chosen.dedup();
         for pair in chosen.windows(2) {
             let (first, second) = (&pair[0].pointer, &pair[1].pointer);
@@ -48,8 +61,12 @@ impl Selection {
                 let (first, second) = (first.text(), second.text());
                 return Err(Error::configuration(format!("the member {second} lies in {first}")));
             }
+            if first.excludes(second) {
+                let (first, second) = (first.text(), second.text());
+                return Err(Error::configuration(format!("no body has both of the members {first} and {second}")));
+            }
         }
-        let outline = outline(&chosen, form);
+        let outline = Outline::of(&chosen, form);
         Ok(Self { form, chosen, outline })
     }
 
@@ -65,22 +82,45 @@ impl Selection {
         &self.chosen
     }
 
-    /// Takes the members out of a document; all must be there, and be what is signed of them.
+    /// Takes the members out of a document; those that are not optional must be there, and all be what is signed of them.
+    ///
+    /// What is handed on has the shape of the pointers, not of the document: it is made of what is signed and of nothing
+    /// else, so that one base never comes with two of it.
     pub fn of(&self, document: &Document) -> Result<Selected> {
+        let found = self.chosen.iter().map(|chosen| chosen.find(document)).collect::<Result<Vec<_>>>()?;
+        let outline = if found.iter().all(Option::is_some) {
+            Cow::Borrowed(&self.outline)
+        } else {
+            let present = self.chosen.iter().zip(&found).filter(|(_, value)| value.is_some());
+            Cow::Owned(Outline::of(present.map(|(chosen, _)| chosen), self.form))
+        };
         let mut selected = Selected { object: Vec::new(), values: Vec::with_capacity(self.chosen.len()) };
-        for (Chosen { pointer, is_bare }, before) in self.chosen.iter().zip(&self.outline) {
-            let refused = |what| Error::new(Code::BodyMalformed, format!("{what}: {}", pointer.text()));
-            let value = document.member(pointer).ok_or_else(|| refused("the body has no such member"))?;
-            if *is_bare && string_of(value).is_none() {
-                return Err(refused("the member is no string"));
-            }
-            selected.object.extend_from_slice(before);
+        let mut before = outline.before.iter();
+        for (chosen, value) in self.chosen.iter().zip(found) {
+            let Some(value) = value else {
+                // Nothing, as it stands.
+                selected.values.push((0..0, false));
+                continue;
+            };
+            selected.object.extend_from_slice(before.next().map_or(b"", Vec::as_slice));
             let start = selected.object.len();
             selected.object.extend_from_slice(value);
-            selected.values.push((start..selected.object.len(), *is_bare));
+            selected.values.push((start..selected.object.len(), chosen.is_bare));
         }
-        selected.object.extend_from_slice(self.outline.last().map_or(b"{}", Vec::as_slice));
+        selected.object.extend_from_slice(&outline.after);
         Ok(selected)
+    }
+}
+
+impl Chosen {
+    fn find<'a>(&self, document: &'a Document) -> Result<Option<&'a [u8]>> {
+        let refused = |what| Error::new(Code::BodyMalformed, format!("{what}: {}", self.pointer.text()));
+        match document.member(&self.pointer)? {
+            Some(value) if self.is_bare && string_of(value).is_none() => Err(refused("the member is no string")),
+            Some(b"\"\"") if self.is_optional => Err(refused("the member is empty, which is signed as none")),
+            None if !self.is_optional => Err(refused("the body has no such member")),
+            found => Ok(found),
+        }
     }
 }
 
@@ -106,27 +146,33 @@ impl Selected {
     }
 }
 
-/// An object before the members in it, names in the order of the form.
-fn by_names(a: &[String], b: &[String], form: Form) -> Ordering {
-    let names = a.iter().zip(b).map(|(a, b)| compare(a.as_bytes(), b.as_bytes(), form));
-    names.fold(Ordering::Equal, Ordering::then).then(a.len().cmp(&b.len()))
+/// An array or object before what is in it, names in the order of the form.
+fn by_steps(a: &[Step], b: &[Step], form: Form) -> Ordering {
+    let steps = a.iter().zip(b).map(|steps| match steps {
+        (Step::Name(a), Step::Name(b)) => compare(a.as_bytes(), b.as_bytes(), form),
+        (Step::Only, Step::Name(_)) => Ordering::Less,
+        (Step::Name(_), Step::Only) => Ordering::Greater,
+        (Step::Only, Step::Only) => Ordering::Equal,
+    });
+    steps.fold(Ordering::Equal, Ordering::then).then(a.len().cmp(&b.len()))
 }
 
-fn outline(chosen: &[Chosen], form: Form) -> Vec<Vec<u8>> {
-    let mut outline = Vec::new();
-    let mut open: &[String] = &[];
-    for names in chosen.iter().map(|chosen| chosen.pointer.names()) {
-        let shared = open.iter().zip(names).take_while(|(open, name)| open == name).count();
-        let mut before = vec![b'}'; open.len().saturating_sub(shared + 1)];
-        before.push(if open.is_empty() { b'{' } else { b',' });
-        for (nth, name) in names[shared..].iter().enumerate() {
-            before.extend_from_slice(if nth > 0 { b"{" } else { b"" });
-            write_string(name, form, &mut before);
-            before.push(b':');
+impl Outline {
+    fn of<'a>(chosen: impl IntoIterator<Item = &'a Chosen>, form: Form) -> Self {
+        let mut outline = Self::default();
+        let mut open: &[Step] = &[];
+        for steps in chosen.into_iter().map(|chosen| chosen.pointer.steps()) {
+            let shared = open.iter().zip(steps).take_while(|(open, step)| open == step).count();
+            let mut before: Vec<u8> = open.iter().skip(shared + 1).rev().map(Step::closing).collect();
+            for (nth, step) in steps[shared..].iter().enumerate() {
+                let begins = nth > 0 || open.is_empty();
+                before.push(if begins { step.opening() } else { b',' });
+                step.write_name(form, &mut before);
+            }
+            outline.before.push(before);
+            open = steps;
         }
-        outline.push(before);
-        open = names;
+        outline.after.extend(open.iter().rev().map(Step::closing));
+        outline
     }
-    outline.push(vec![b'}'; open.len()]);
-    outline
 }
