@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import string
 from collections.abc import Callable
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -131,6 +133,54 @@ def _adyen() -> Library:
     return Library("adyen-platforms", accepts, signs, any_octets)
 
 
+def _adyen_notification() -> Library:
+    def item(body: bytes) -> Any:
+        return json.loads(body)["notificationItems"][0]["NotificationRequestItem"]
+
+    def body(rng: Random) -> bytes:
+        texts = [
+            "".join(rng.choices(string.ascii_letters + string.digits + ' !"#%+/\\\n\té€𝄞', k=12)) for _ in range(4)
+        ]
+        of_item = {
+            "additionalData": {"authCode": "076181", texts[0]: "5 No AVS data provided"},
+            "amount": {"currency": rng.choice(["EUR", "JPY"]), "value": rng.choice([0, -50, rng.randrange(10**9)])},
+            "eventCode": rng.choice(["AUTHORISATION", "CAPTURE"]),
+            "eventDate": "2023-01-09T16:27:29+01:00",
+            "merchantAccountCode": texts[1],
+            "merchantReference": texts[2],
+            "operations": ["CANCEL", "REFUND"],
+            "pspReference": f"{rng.randrange(10**16)}",
+            "success": rng.choice(["true", "false"]),
+            **rng.choice([{}, {"originalReference": texts[3]}]),
+        }
+        document = {"live": "false", "notificationItems": [{"NotificationRequestItem": of_item}]}
+        return json.dumps(document, ensure_ascii=rng.random() < 0.5, indent=rng.choice([None, 1])).encode()
+
+    def signs(it: Exchange) -> bytes:
+        document = json.loads(it.text)
+        notification = document["notificationItems"][0]["NotificationRequestItem"]
+        signature = Adyen.util.generate_notification_sig(notification, it.key).decode()
+        notification["additionalData"]["hmacSignature"] = signature
+        return json.dumps(document, indent=1).encode()
+
+    def says(body: bytes) -> Any:
+        """What their library signs, and the signature; nothing where it cannot read it."""
+        try:
+            read = item(body)
+            amount = [read["amount"]["value"], read["amount"]["currency"]]
+            texts = ["pspReference", "originalReference", "merchantAccountCode", "merchantReference", "eventCode"]
+            signature = read["additionalData"]["hmacSignature"]
+            return [*(read.get(name) for name in (*texts, "success")), *amount, signature]
+        except (ValueError, KeyError, IndexError):
+            return None
+
+    def accepts(it: Exchange) -> Any:
+        # Without the members of that name it answers None.
+        return Adyen.util.is_valid_hmac_notification(json.loads(it.message.body), it.key) is True
+
+    return Library("adyen", accepts, signs, body, says=says)
+
+
 def _github() -> Library:
     def accepts(it: Exchange) -> None:
         signature = it.fields["x-hub-signature-256"]
@@ -165,7 +215,8 @@ LIBRARIES = {
     "twilio, JSON": _twilio_json(),
     "box-sdk-gen": _box(),
     "paddle-python-sdk": _paddle(),
-    "adyen": _adyen(),
+    "adyen": _adyen_notification(),
+    "adyen, platforms": _adyen(),
     "gidgethub": _github(),
     "razorpay": _razorpay(),
     "mailgun": _mailgun(),

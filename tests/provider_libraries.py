@@ -46,12 +46,12 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Library:
-    """`signs`: the fields that it adds, where it can sign. `body`: what it can be given. `reads`: what it makes of a field
+    """`signs`: the fields that it adds, or the body with the signature in it, where it can sign. `body`: what it can be given. `reads`: what it makes of a field
     of its own, where it takes several spellings for one. `says`: what a body says, where the octets are not signed."""
 
     scheme: str
     accepts: Callable[[Exchange], Any]
-    signs: Callable[[Exchange], Mapping[str, str]] | None = None
+    signs: Callable[[Exchange], Mapping[str, str] | bytes] | None = None
     body: Callable[[Random], bytes] = lambda rng: json_text(rng)
     kind: str = "application/json"
     reads: Callable[[str], Any] = str
@@ -93,7 +93,9 @@ class Library:
     def signed_by_them(self, exchange: Exchange) -> Exchange:
         """Or by the independent judge, where the library only verifies."""
         if self.signs is not None:
-            return replace(exchange, message=exchange.message.plus(list(self.signs(exchange).items())))
+            message, signed = exchange.message, self.signs(exchange)
+            with_it = replace(message, body=signed) if isinstance(signed, bytes) else message.plus(list(signed.items()))
+            return replace(exchange, message=with_it)
         provider, key = JUDGES[self.scheme], octets(exchange.key)
         signed = provider.sign(exchange.message, key, exchange.created, exchange.id, ORIGIN)
         return replace(exchange, message=signed)
@@ -112,7 +114,7 @@ class Library:
         """One octet changed in the body, and in each field that is the scheme's own, and in what else is covered."""
         message, preset = exchange.message, self.preset
         changed: dict[str, Message] = {}
-        if "body" in preset.covered:
+        if any(name == "body" or name.startswith("json:") for name in preset.covered):
             changed["body"] = replace(message, body=self.another(rng, message.body))
         if "target-not-covered" not in preset.weaknesses():
             changed["target"] = replace(message, target="/" + other(rng, message.target[1:] + "a"))

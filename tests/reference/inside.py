@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reference.canonical import Json, es6_number
+from reference.canonical import Json, canonical_text, es6_number
 from reference.message import Message, Proof, Refused, Ring, base64_octets, hex_octets, in_window, mac, match, need
 from reference.parts import json_document, member
 from reference.providers import BASE64, BODY_ALONE, in_milliseconds
@@ -178,7 +178,80 @@ def judge_twilio_json(message: Message, ring: Ring, now: float, origin: str) -> 
     return matched_twilio(message, ring, uris(message, origin))
 
 
+# --- Adyen: docs.adyen.com, verify HMAC signatures ---------------------------------------------------------------------
+
+
+def adyen_item(document: Json) -> dict[str, Json]:
+    """Of a request with one notification. Others beside it have signatures of their own, and are none of this one's."""
+    match document:
+        case {"notificationItems": [{"NotificationRequestItem": dict(item)}]}:
+            return item
+    raise Refused("not one notification")
+
+
+def adyen_signed(item: Mapping[str, Json]) -> dict[str, Json]:
+    """What is signed of it. Only the reference to an earlier payment may be absent."""
+    names = ["pspReference", "originalReference", "merchantAccountCode", "merchantReference", "eventCode", "success"]
+    texts = {name: item.get(name) for name in names if name != "originalReference" or name in item}
+    if not all(isinstance(value, str) for value in texts.values()) or "" == texts.get("originalReference"):
+        raise Refused("a text that is absent, or is none")
+    match item.get("amount"):
+        case {"value": value, "currency": str(currency)}:
+            return {**texts, "amount": {"value": value, "currency": currency}}
+    raise Refused("no amount")
+
+
+def adyen_base(item: Mapping[str, Json]) -> bytes:
+    signed = adyen_signed(item)
+    amount = signed["amount"]
+    assert isinstance(amount, dict)
+    value = canonical_text(amount["value"])
+    first = [signed.get(name, "") for name in ("pspReference", "originalReference", "merchantAccountCode")]
+    texts = [*first, signed["merchantReference"], value, amount["currency"], signed["eventCode"]]
+    if any(":" in str(each) for each in texts):
+        raise Refused("a value that can be cut elsewhere")
+    return ":".join(str(each) for each in [*texts, signed["success"]]).encode()
+
+
+def sign_adyen(message: Message, key: bytes, created: int, id: str, origin: str) -> Message:
+    document: Any = json.loads(message.body)
+    item: Any = adyen_item(document)
+    item["additionalData"] = {**item.get("additionalData", {}), "hmacSignature": ""}
+    item["additionalData"]["hmacSignature"] = BASE64.write(mac(key, adyen_base(item)))
+    return replace(message, body=json.dumps(document).encode())
+
+
+def judge_adyen(message: Message, ring: Ring, now: float, origin: str) -> Proof:
+    refuse_odd_target(message)
+    if message.query:
+        raise Refused("a query that is not covered")
+    document = json_document(message, "jcs")
+    item = adyen_item(document)
+    signature = base64_octets(text(member(item, "/additionalData/hmacSignature")))
+    return Proof(match(ring, signature, adyen_base(item)))
+
+
+def handed_adyen(message: Message) -> bytes:
+    signed = adyen_signed(adyen_item(json_document(message, "jcs")))
+    return canonical_text({"notificationItems": [{"NotificationRequestItem": signed}]}).encode()
+
+
 INSIDE = {
+    "adyen": Inside(
+        sign_adyen,
+        judge_adyen,
+        (),
+        BODY_ALONE | {"no-time", "lossy-transform"},
+        tuple(
+            f"json:/notificationItems/0/NotificationRequestItem/{name}"
+            for name in (
+                *("pspReference", "originalReference", "merchantAccountCode", "merchantReference"),
+                *("amount/value", "amount/currency", "eventCode", "success"),
+            )
+        ),
+        handed=handed_adyen,
+        key=bytes.hex,
+    ),
     "linear": Inside(
         sign_linear, judge_linear, ("Linear-Signature",), BODY_ALONE | {"no-nonce"}, ("body",), "base", 60
     ),

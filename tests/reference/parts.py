@@ -16,31 +16,52 @@ FORMS: Mapping[str, tuple[Callable[[str], float], Callable[[Json], bytes]]] = {
     "pyjson": (int, lambda value: dumped(value, True)),
     "pyjson-utf8": (int, lambda value: dumped(value, False)),
 }
-_HOLE = re.compile(r"\{(param|json):([^{}:]*)(?::([a-z0-9-]+))?\}")
+_HOLE = re.compile(r"\{(param|json):([^{}:]*)(?::([a-z0-9-]+\??))?\}")
+
+
+class Absent(Refused):
+    """The document has no such member."""
 
 
 def member(document: Json, pointer: str) -> Json:
-    """RFC 6901, 4, in objects only."""
-    for token in pointer.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
-        if not isinstance(document, dict) or name not in document:
-            raise Refused(f"no member {pointer}")
-        document = document[name]
+    """RFC 6901, 4, where `0` is the only element of an array, and every other token a name."""
+    for name in names(pointer):
+        if name == "0" and isinstance(document, list) and document:
+            if len(document) > 1:
+                raise Refused("other elements, which nobody signed")
+            document = document[0]
+        elif name != "0" and isinstance(document, dict) and name in document:
+            document = document[name]
+        else:
+            raise Absent(f"no member {pointer}")
     return document
 
 
+def names(pointer: str) -> Sequence[str]:
+    return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+
+
 def only(document: Json, pointers: Sequence[str]) -> Json:
-    """The document without all that no pointer leads to."""
-    kept: dict[str, Json] = {}
-    for pointer in pointers:
-        inner = kept
-        *outer, last = [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
-        for name in outer:
-            further = inner.setdefault(name, {})
-            assert isinstance(further, dict)
-            inner = further
-        inner[last] = member(document, pointer)
-    return kept
+    """The document without all that no pointer leads to; those of which it has nothing change nothing."""
+    return kept(document, [names(pointer) for pointer in pointers if has(document, pointer)])
+
+
+def has(document: Json, pointer: str) -> bool:
+    try:
+        member(document, pointer)
+    except Absent:
+        return False
+    return True
+
+
+def kept(value: Json, paths: Sequence[Sequence[str]]) -> Json:
+    if not all(paths):
+        return value
+    inside = {path[0]: [other[1:] for other in paths if other[0] == path[0]] for path in paths}
+    if isinstance(value, list):
+        return [kept(value[0], inside["0"])]
+    assert isinstance(value, dict)
+    return {name: kept(value[name], further) for name, further in inside.items()}
 
 
 def json_document(message: Message, form: str) -> Json:
@@ -64,7 +85,7 @@ def scoped_base(message: Message, template: str) -> tuple[bytes, bytes]:
     pieces = re.split(r"(\{[^{}]*\})", template)
     holes = [_HOLE.fullmatch(piece) for piece in pieces[1::2]]
     members = [(hole[2], hole[3] or "jcs") for hole in holes if hole is not None and hole[1] == "json"]
-    (form,) = {form for _, form in members if form != "text"} or {"jcs"}
+    (form,) = {form for _, form in members if form not in {"text", "text?"}} or {"jcs"}
     document = json_document(message, form) if members else None
     base = pieces[0].encode()
     for hole, literal in zip(holes, pieces[2::2], strict=True):
@@ -73,11 +94,14 @@ def scoped_base(message: Message, template: str) -> tuple[bytes, bytes]:
             if hole[2] not in message.params or re.search("[\ufffd\ud800-\udfff]", message.params[hole[2]]):
                 raise Refused("no such parameter, or one that was not UTF-8")
             value = message.params[hole[2]].encode()
+        elif hole[3] == "text?" and not has(document, hole[2]):
+            value = b""
         else:
             found = member(document, hole[2])
-            if hole[3] == "text" and not isinstance(found, str):
-                raise Refused("no string")
-            value = found.encode() if hole[3] == "text" and isinstance(found, str) else FORMS[form][1](found)
+            is_text = hole[3] in {"text", "text?"}
+            if is_text and (not isinstance(found, str) or (hole[3] == "text?" and not found)):
+                raise Refused("no string, or one that is signed as none")
+            value = found.encode() if is_text and isinstance(found, str) else FORMS[form][1](found)
         if literal and (value + literal.encode()).find(literal.encode()) != len(value):
             raise Refused("a value that holds the text that ends it")
         base += value + literal.encode()
