@@ -18,6 +18,11 @@ PLACES: dict[str, str | Members] = {
     "/meta/nonce": "n={nonce}",
     "/sig": "v1={signature:base64}",
 }
+#: What Adyen signs inside.
+NOTIFICATION = b"""{"live": "false", "notificationItems": [{"NotificationRequestItem": {
+    "amount": {"currency": "EUR", "value": 1130}, "eventCode": "CAPTURE", "eventDate": "2019-05-06T17:15:34+02:00",
+    "merchantAccountCode": "Shop", "merchantReference": "order 1", "originalReference": "7914073381342284",
+    "paymentMethod": "visa", "pspReference": "8825408195409505", "success": "true"}}]}"""
 #: The least: a signature, and whatever else a test adds.
 SIGNED: dict[str, str | Members] = {"/sig": "{signature:hex}"}
 

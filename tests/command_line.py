@@ -4,6 +4,7 @@ import base64
 
 from click.testing import CliRunner, Result
 
+from body_claims import NOTIFICATION
 from sealgate import schemes
 from sealgate.cli import cli
 
@@ -68,6 +69,12 @@ def message_for(scheme: str) -> bytes:
     """Octets of any kind; or JSON or a form where the scheme reads it; or nothing where it covers no body."""
     if schemes.by_name()[scheme].body_form == "form":
         return HEAD.replace(b"application/json", b"application/x-www-form-urlencoded") + b"amount=1"
-    bodies = {"scoped": b"", "envelope": b'{"data": 1}', "linear": b'{"amount": 1}', "mailgun": b'{"signature": {}}'}
+    bodies = {
+        "adyen": NOTIFICATION,
+        "scoped": b"",
+        "envelope": b'{"data": 1}',
+        "linear": b'{"amount": 1}',
+        "mailgun": b'{"signature": {}}',
+    }
     bodies |= {name: b"1" for name in schemes.by_name() if name.startswith("canonical-json")}
     return HEAD + bodies.get(scheme, BODY)

@@ -157,8 +157,8 @@ def test_name_of_a_source_is_no_key_but_the_same_octets_are(name: str) -> None:
     assert reference.mac(name.encode(), b"m") == Key(name.encode()).sign(b"m")
 
 
-#: GitHub, Slack, Standard Webhooks, Square, HubSpot, Paddle, Box, AWS, Hawk, Zendesk; RFC 4231, RFC 7515, 7517 and 7520
-#: (as octets), RFC 9421.
+#: GitHub, Slack, Standard Webhooks, Square, HubSpot, Paddle, Box, AWS, Hawk, Zendesk, Adyen; RFC 4231, RFC 7515, 7517 and
+#: 7520 (as octets), RFC 9421.
 _PUBLISHED = [
     b"It's a Secret to Everybody",
     b"8f742231b10e8888abcd99yyyzzz85a5",
@@ -173,6 +173,7 @@ _PUBLISHED = [
     b"werxhqb98rpaxn39848xrunpaw3489ruxnpa98w4rxn",
     b"dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==",
     b"this_secret_is_for_testing_only",
+    bytes.fromhex("44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"),
     b"\x0b" * 20,
     b"\xaa" * 20,
     bytes(range(1, 26)),

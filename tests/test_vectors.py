@@ -28,6 +28,7 @@ BASES: dict[str, Callable[[Message], bytes]] = {
     "canonical-request": reference.canonical_request_base,
     "scoped": lambda message: reference.scoped_base(message, "download:resource:{param:id}")[0],
     "envelope": lambda message: reference.scoped_base(message, "{json:/data}")[0],
+    "adyen": reference.adyen_base,
 }
 
 

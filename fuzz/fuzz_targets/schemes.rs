@@ -36,7 +36,7 @@ struct Case {
 static ANONYMOUS: LazyLock<KeyRing> =
     LazyLock::new(|| KeyRing::new(vec![(None, vec![ACME.clone()])], Zeroizing::new(vec![0xD7; 32])).expect("a ring"));
 
-static CASES: LazyLock<[Case; 8]> = LazyLock::new(|| {
+static CASES: LazyLock<[Case; 9]> = LazyLock::new(|| {
     [
         case("{body}", &[("X-Signature", None, "{signature:hex}")], |message, _| message.body.clone(), false),
         case(
@@ -98,6 +98,24 @@ static CASES: LazyLock<[Case; 8]> = LazyLock::new(|| {
                 };
                 let first = member(&tree, "b").and_then(|value| value.canonical(Form::Jcs, false));
                 lines(&[first.expect("accepted, and absent").as_bytes(), text.as_bytes()])
+            },
+            false,
+        ),
+        case(
+            "{json:/a/0/b}\n{json:/a/0/c:text?}\n{json:/d:text}",
+            &[("X-Signature", None, "{signature:hex}")],
+            |message, _| {
+                let tree = Tree::read(&message.body).expect("accepted, and not JSON");
+                let Some(Tree::Array(elements)) = member(&tree, "a") else { panic!("accepted, and no array") };
+                let [element] = &elements[..] else { panic!("accepted, and others are lost") };
+                let first = member(element, "b").and_then(|value| value.canonical(Form::Jcs, false));
+                let second = match member(element, "c") {
+                    None => "",
+                    Some(Tree::Text(text)) if !text.is_empty() => text,
+                    Some(_) => panic!("accepted, and signed as none"),
+                };
+                let Some(Tree::Text(last)) = member(&tree, "d") else { panic!("accepted, and no string") };
+                lines(&[first.expect("accepted, and absent").as_bytes(), second.as_bytes(), last.as_bytes()])
             },
             false,
         ),

@@ -62,11 +62,11 @@ def scoped(
 ) -> Scheme:
     """Lower-case hex HMAC of an action and its resource in `header`.
 
-    `template`: such as the default, or `action:{json:/action}:resource:{json:/resourceId}`. `{param:id}` is what the route
-    matched, `{json:/action}` a member of the body, whose other members are not handed to the application;
-    `{json:/action:text}` is a string without its quotes, `{json:/action:text?}` one that a body may do without. It covers
-    what the template has and nothing else, and accepts just the weaknesses that follow: the signature works on each route
-    with such a template, for ever. Prefer `RFC9421`.
+    `template`: such as the default, or `action:{json:/action}:resource:{json:/resourceId}`. `{param:id}` is what the
+    route matched, `{json:/action}` a member of the body, whose other members are not handed to the application;
+    `{json:/action:text}` is a string without its quotes, `{json:/action:text?}` one that a body may do without. It
+    covers what the template has and nothing else, and accepts just the weaknesses that follow: the signature works on
+    each route with such a template, for ever. Prefer `RFC9421`.
     """
     return Scheme("scoped", base=template, fields={header: "{signature:hex}"}, hash=hash, accept_weaknesses=None)
 

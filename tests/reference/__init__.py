@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from reference.aws_sigv4 import Aws, presign_aws_sigv4, sign_aws_sigv4, verify_aws_sigv4
 from reference.canonical import Json, canonical_json, es6_number, python_json, read_json
-from reference.inside import INSIDE, Inside
+from reference.inside import INSIDE, Inside, adyen_base
 from reference.message import Memory, Message, Pairs, Proof, Refused, Ring, mac
 from reference.parts import FORMS, member, only, scoped_base, sign_envelope, sign_scoped, verify_envelope, verify_scoped
 from reference.providers import BODY_ALONE, PROVIDERS, Provider, sign_github
@@ -48,6 +48,7 @@ __all__ = [
     "Provider",
     "Refused",
     "Ring",
+    "adyen_base",
     "canonical_json",
     "canonical_path",
     "canonical_request_base",

@@ -201,8 +201,8 @@ def adyen_signed(item: Mapping[str, Json]) -> dict[str, Json]:
     raise Refused("no amount")
 
 
-def adyen_base(item: Mapping[str, Json]) -> bytes:
-    signed = adyen_signed(item)
+def adyen_base(message: Message) -> bytes:
+    signed = adyen_signed(adyen_item(json_document(message, "jcs")))
     amount = signed["amount"]
     assert isinstance(amount, dict)
     value = canonical_text(amount["value"])
@@ -216,8 +216,8 @@ def adyen_base(item: Mapping[str, Json]) -> bytes:
 def sign_adyen(message: Message, key: bytes, created: int, id: str, origin: str) -> Message:
     document: Any = json.loads(message.body)
     item: Any = adyen_item(document)
-    item["additionalData"] = {**item.get("additionalData", {}), "hmacSignature": ""}
-    item["additionalData"]["hmacSignature"] = BASE64.write(mac(key, adyen_base(item)))
+    signature = BASE64.write(mac(key, adyen_base(message)))
+    item["additionalData"] = {**item.get("additionalData", {}), "hmacSignature": signature}
     return replace(message, body=json.dumps(document).encode())
 
 
@@ -225,10 +225,9 @@ def judge_adyen(message: Message, ring: Ring, now: float, origin: str) -> Proof:
     refuse_odd_target(message)
     if message.query:
         raise Refused("a query that is not covered")
-    document = json_document(message, "jcs")
-    item = adyen_item(document)
-    signature = base64_octets(text(member(item, "/additionalData/hmacSignature")))
-    return Proof(match(ring, signature, adyen_base(item)))
+    data = adyen_item(json_document(message, "jcs")).get("additionalData")
+    signature = base64_octets(text(member(data, "/hmacSignature")))
+    return Proof(match(ring, signature, adyen_base(message)))
 
 
 def handed_adyen(message: Message) -> bytes:
