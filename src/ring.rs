@@ -8,7 +8,10 @@ use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Result};
 use crate::key::{Key, Lifetime};
-use crate::mac::{Signature, invalid};
+use crate::mac::{Hash, Signature, invalid};
+
+/// Octets of a token that is signed for whoever asks.
+const LONGEST_TOKEN: usize = 64;
 
 /// Keys by key id. A ring without ids holds anonymous keys, which answer to any.
 pub struct KeyRing {
@@ -113,6 +116,20 @@ impl KeyRing {
     #[must_use]
     pub fn key_id(&self, signer: Signer) -> Option<&str> {
         self.entries[signer.entry].0.as_deref()
+    }
+
+    /// What the signer's key makes of `token`, of 1 to 64 characters of `A-Z a-z 0-9 _ -`.
+    ///
+    /// Whoever may choose what is signed could have a request signed: `{`, `:`, `.` and a line's end, of which the base
+    /// of one is made, are none of these characters.
+    pub fn sign_token(&self, signer: Signer, hash: Hash, token: &[u8]) -> Result<Signature> {
+        let is_token = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'-');
+        if !(1..=LONGEST_TOKEN).contains(&token.len()) || !token.iter().all(is_token) {
+            return Err(Error::new(Code::BodyMalformed, "not a token that may be signed for whoever asks"));
+        }
+        let key = self.entries.get(signer.entry).and_then(|(_, keys)| keys.get(signer.key));
+        let key = key.ok_or_else(|| Error::configuration("keys: not the ring that authenticated the claim"))?;
+        Ok(key.sign(hash, token))
     }
 
     /// When the signer's key counts.

@@ -256,6 +256,10 @@ class Claim:
     def authenticate(self, keys: KeyRing, body: bytes | None) -> None:
         """Checks the signature against every candidate key that counted when the claim was read; `body` only where
         `signs_body`."""
+    def sign_token(self, keys: KeyRing, token: bytes) -> bytes:
+        """After `authenticate` with these `keys`: the signature octets of `token`, by the key that was found.
+
+        `token`: 1 to 64 characters of `A-Za-z0-9_-`, so that no caller gets a request signed; else `BodyMalformed`."""
     def conclude(self, body: bytes, now: float) -> Verified:
         """Checks the digest, the coverage, and again the window and that the key counts."""
 

@@ -1,6 +1,7 @@
 """What a refused caller is told: one public answer for every 401, problem details (RFC 9457) for all.
 
-The reason goes to the log, with the code; never to the caller, for whom it would be an oracle.
+The reason goes to the log, with the code; never to the caller, for whom it would be an oracle. Also what a provider is
+told that asks for a handshake: nothing that a browser could take for markup, or keep.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 
-from sealgate.exceptions import Rejected, Unavailable
+from sealgate.exceptions import HandshakeAnswered, Rejected, Unavailable
 
 __all__ = ["ACCEPT_SIGNATURE", "Answer", "answer_to"]
 
@@ -40,7 +41,21 @@ def answer_to(error: Rejected | Unavailable, accept_signature: str | None = None
         return _make(error.status, (ACCEPT_SIGNATURE, accept_signature))
     if isinstance(error, Unavailable) and error.retry_after is not None:
         return _make(error.status, ("Retry-After", str(error.retry_after)))
+    if isinstance(error, HandshakeAnswered):
+        return _handshake(error)
     return _make(error.status)
+
+
+def _handshake(error: HandshakeAnswered) -> Answer:
+    media_type = (("Content-Type", error.media_type),) if error.media_type else ()
+    headers = (
+        *media_type,
+        ("Content-Length", str(len(error.content))),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+        *error.fields,
+    )
+    return Answer(error.status, headers, error.content)
 
 
 @lru_cache

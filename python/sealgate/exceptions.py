@@ -15,6 +15,7 @@ __all__ = [
     "ConfigurationError",
     "DigestMismatch",
     "Expired",
+    "HandshakeAnswered",
     "InvalidSignature",
     "KeyNotAllowed",
     "NotCovered",
@@ -140,6 +141,32 @@ class Replayed(Rejected):
         super().__init__(message, index)
         if status is not None:
             self.status = status  # type: ignore[misc]  # the request is not acted on, so it is a refusal all the same
+
+
+class HandshakeAnswered(Rejected):
+    """A provider's probe of the URL, which is answered without a view: see `sealgate.handshakes`.
+
+    `content`, `media_type` and `fields`: of the answer, which `sealgate.answer.answer_to` makes. `signed`: the provider
+    has proven itself; otherwise whoever asked is answered.
+    """
+
+    code = "handshake"
+    status = 200
+
+    def __init__(
+        self,
+        provider: str,
+        content: bytes = b"",
+        media_type: str | None = None,
+        fields: tuple[tuple[str, str], ...] = (),
+        *,
+        signed: bool,
+    ) -> None:
+        super().__init__(f"{provider}, {'signed' if signed else 'unsigned'}")
+        self.content = content
+        self.media_type = media_type
+        self.fields = fields
+        self.signed = signed
 
 
 class TargetAmbiguous(Rejected):

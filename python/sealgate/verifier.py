@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sealgate import keys as key_sources
@@ -19,8 +20,10 @@ from sealgate.exceptions import (
     BodyUnreadable,
     ConfigurationError,
     Rejected,
+    SignatureMissing,
     Unavailable,
 )
+from sealgate.handshakes import Handshake
 from sealgate.keys import NO_KEYS
 from sealgate.replay import Delivery
 from sealgate.steps import Steps, arun, run, waits
@@ -47,6 +50,7 @@ class Verifier:
     `replay`: a store, `"off"`, or omitted for memory. `duplicates`: `"reject"`; or `"acknowledge"`, and a duplicate of
     what was answered 2xx is answered 200, and does not come to the view; it needs a store that knows how a delivery
     went (`AcknowledgingStore`), as all of ours do. `max_age`: seconds, either way; the scheme's own, else 300.
+    `handshake`: of `sealgate.handshakes`, the one of this scheme's provider, whose probes are then answered.
     `body_limit`: bytes. `body_timeout`: seconds for the whole body. `clock`: Unix seconds.
     `ring` has the keys, of a file those read first; it is empty where a function gives them. `source`: what gives them
     anew, if anything does. `origins`: None where no origin is configured.
@@ -62,6 +66,7 @@ class Verifier:
         origin: str | Sequence[str] | None = None,
         replay: replay_stores.ReplayStore | str | None = None,
         duplicates: str = "reject",
+        handshake: Handshake | None = None,
         max_age: int | None = None,
         body_limit: int = BODY_LIMIT,
         body_timeout: float = 30,
@@ -77,6 +82,11 @@ class Verifier:
             self.source: key_sources.KeySource | None = None if isinstance(loaded, KeyRing) else loaded
         finally:
             keys = NO_KEYS  # a traceback shows local variables: let it not find key material here
+        if handshake is not None and not isinstance(handshake, Handshake):
+            raise ConfigurationError("handshake: expected one of sealgate.handshakes")
+        if handshake is not None:
+            handshake.check(scheme, self.source)
+        self.handshake = handshake
         if scheme.needs_origin and origin is None:
             raise ConfigurationError(f"origin: the scheme {scheme.name} covers the authority, so origin= is required")
         self.body_limit = _positive("body_limit", body_limit)
@@ -106,8 +116,9 @@ class Verifier:
 
         `read_body` is called once everything that needs no body holds; without it `request.body` is the body.
         `uncovered`: of `query` and `body`, what is taken though it acts and the signature does not cover it.
-        `delivery`: a fresh one, for whoever can tell it how the request was answered; where `duplicates` are to be
-        acknowledged and there is none, they are rejected.
+        `delivery`: a fresh one, for whoever gives the answer, and can tell it which that was; where `duplicates` are
+        to be acknowledged and there is none, they are rejected. With it a provider's probe is `HandshakeAnswered`;
+        without it none is: an unsigned one is refused, and of a signed one this is the proof.
         """
         proven: list[Verified] = []
         run(self.steps(request, read_body, uncovered, delivery, proven, awaits=False), "averify")
@@ -159,14 +170,22 @@ class Verifier:
         `proven`. `awaits`: whether the driver can; otherwise as `verify`. `response`: what is to be proven, where it is
         not the request.
         """
-        if response is None:
-            claim = self.scheme.claim(
-                request, self.origins, self._clock(), self.max_age, self.body_limit, uncovered or None
-            )
-        else:
-            claim = self.scheme.claim_response(
-                response, request, self.origins, self._clock(), self.max_age, self.body_limit
-            )
+        handshake = None if delivery is None else self.handshake
+        if handshake is not None and (restated := handshake.restated(request)) is not None:
+            request, read_body = restated, None
+        try:
+            if response is None:
+                claim = self.scheme.claim(
+                    request, self.origins, self._clock(), self.max_age, self.body_limit, uncovered or None
+                )
+            else:
+                claim = self.scheme.claim_response(
+                    response, request, self.origins, self._clock(), self.max_age, self.body_limit
+                )
+        except SignatureMissing:
+            if handshake is not None:
+                yield from handshake.unsigned(request, self.source)
+            raise
         verified = None
         try:
             ring = self.ring
@@ -199,14 +218,19 @@ class Verifier:
             if signs_body or self._claims_in_body:
                 claim.authenticate(ring, body if signs_body else None)
             verified = claim.conclude(body, self._clock())
+            told = None
+            if handshake is not None:
+                told = handshake.answer(request, verified.body, partial(claim.sign_token, ring))
             if self.replay is not None and (remembered := claim.replay_key(body)) is not None:
                 key, expires = remembered
                 # One key id among others may not fill the store for all of them.
                 key_id = verified.key_id if self._asks_each or len(ring) > 1 else None
-                if delivery is None or self._acknowledging is None:
+                if delivery is None or self._acknowledging is None or told is not None:
                     yield from replay_stores.remember(self.replay, key, expires, key_id, awaits=awaits)
                 else:
                     yield from delivery.begin(self._acknowledging, key, expires, key_id, awaits=awaits)
+            if told is not None:
+                raise told
         except (Rejected, Unavailable) as error:
             error.key_id = error.key_id or (claim if verified is None else verified).key_id
             raise

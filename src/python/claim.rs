@@ -14,6 +14,7 @@ use crate::claims::Claims;
 use crate::content::{Content, ReadBody};
 use crate::error::{Code, Error};
 use crate::key::Lifetime;
+use crate::ring;
 use crate::verify;
 
 /// A request that was proven.
@@ -91,6 +92,7 @@ pub(super) struct Claim {
 
 /// The ring's id of a key, and when the key counts.
 struct Signer {
+    place: ring::Signer,
     key_id: Option<String>,
     lifetime: Lifetime,
 }
@@ -141,8 +143,19 @@ impl Claim {
         }
         let content = self.content(py, octets);
         let signer = detached(py, octets.len(), || scheme.authenticate(&self.read, &keys.0, content))?;
-        let signer = Signer { key_id: keys.0.key_id(signer).map(str::to_owned), lifetime: keys.0.lifetime(signer) };
+        let signer = Signer {
+            place: signer,
+            key_id: keys.0.key_id(signer).map(str::to_owned),
+            lifetime: keys.0.lifetime(signer),
+        };
         self.signer.set(signer).map_err(|_| authenticated_once())
+    }
+
+    /// After `authenticate` with these keys: the signature octets of `token`, by the key that was found.
+    fn sign_token<'py>(&self, py: Python<'py>, keys: &KeyRing, token: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let signer = self.signer.get().ok_or_else(not_authenticated)?;
+        let signature = keys.0.sign_token(signer.place, self.scheme.get().scheme.hash(), token)?;
+        Ok(PyBytes::new(py, signature.octets()))
     }
 
     /// Checks the digest, the coverage, and again the window and the key's.

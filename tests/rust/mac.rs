@@ -270,3 +270,28 @@ proptest! {
         prop_assert!(key(&one).verify(Hash::Sha256, &n, &given).is_err());
     }
 }
+
+#[test]
+fn token_is_signed_by_the_key_that_was_found_and_by_no_newer_one() {
+    let ring = ring(&[(None, &[b"the new key", b"the old key"])]);
+    let old = key(b"the old key");
+    let given = [old.sign(Hash::Sha256, b"message")];
+    let sign = |key: &Key, made: &mut dyn FnMut(&Signature)| made(&key.sign(Hash::Sha256, b"message"));
+    let signer = ring.authenticate(None, None, &given, sign).expect("the old key");
+    let made = ring.sign_token(signer, Hash::Sha256, b"qgg8vlvZRS6UYooatFL8Aw").expect("a signature");
+    assert_eq!(old.sign(Hash::Sha256, b"qgg8vlvZRS6UYooatFL8Aw").octets(), made.octets());
+}
+
+#[test]
+fn token_that_could_be_a_part_of_a_request_is_not_signed() {
+    let ring = ring(&[(None, &[b"a key"])]);
+    let given = [key(b"a key").sign(Hash::Sha256, b"message")];
+    let sign = |key: &Key, made: &mut dyn FnMut(&Signature)| made(&key.sign(Hash::Sha256, b"message"));
+    let signer = ring.authenticate(None, None, &given, sign).expect("the key");
+    let taken = |token: &[u8]| ring.sign_token(signer, Hash::Sha256, token).map_err(|error| error.code).is_ok();
+    let allowed = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    assert!((0..=u8::MAX).all(|octet| taken(&[octet]) == allowed.contains(&octet)));
+    assert_eq!((false, true, false), (taken(b""), taken(&[b'a'; 64]), taken(&[b'a'; 65])));
+    let bases: [&[u8]; 4] = [b"v0:1531420618:{}", b"crc_token=a&nonce=b", b"{}", b"v0:1:"];
+    assert!(bases.iter().all(|base| !taken(base)));
+}

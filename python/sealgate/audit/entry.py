@@ -128,8 +128,16 @@ def standing(policy: Policy, rules: Iterable[Rule], method: str, now: float) -> 
         return Standing("open", evidence, proofs, ended=tuple(ended), report_only=True)
     whose = "the application's verifier" if demand is policy.default else "a rule of the route"
     uncovered = tuple(sorted(demand.uncovered))
-    evidence = (f"verified by {whose}", *(f"the {part} may go unsigned" for part in uncovered), *ended)
+    unsigned = (f"the {part} may go unsigned" for part in uncovered)
+    evidence = (f"verified by {whose}", *unsigned, *_handshakes(demand, method), *ended)
     return Standing("verified", evidence, proofs, ended=tuple(ended), uncovered=uncovered)
+
+
+def _handshakes(demand: Require, method: str) -> Iterator[str]:
+    """What is answered to a request without a signature."""
+    for verifier in demand.verifiers:
+        if verifier.handshake is not None and verifier.handshake.opens == method:
+            yield f"the unsigned handshake of {verifier.handshake.provider} is answered, without the view"
 
 
 def by_standing(methods: Iterable[str], judge: Callable[[str], Standing]) -> Mapping[Standing, tuple[str, ...]]:

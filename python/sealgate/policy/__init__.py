@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 
 from sealgate._native import Request, Verified
 from sealgate.answer import Answer, answer_to
-from sealgate.exceptions import ConfigurationError, Rejected, Replayed, SignatureMissing, Unavailable
+from sealgate.exceptions import (
+    ConfigurationError,
+    HandshakeAnswered,
+    Rejected,
+    Replayed,
+    SignatureMissing,
+    Unavailable,
+)
 from sealgate.policy.rules import (
     WEBSOCKET,
     Exempt,
@@ -104,7 +111,8 @@ class Verdict:
 
     `code`: `verified`, or that of the refusal. `key_id`: whose key it was; of a refusal what it claims, unproven.
     `route`: the route's pattern, where it was resolved. `scheme`: the one that proved it. `refused`: False also where
-    `report_only` let the request through. An acknowledged duplicate is refused as `nonce-replayed`: no view runs.
+    `report_only` let the request through. An acknowledged duplicate is refused as `nonce-replayed`, and a provider's
+    probe that was answered as `handshake`: no view runs.
     """
 
     code: str
@@ -177,12 +185,13 @@ class Policy:
 
     def refused(self, error: Rejected | Unavailable, method: str, path: str, route: str | None = None) -> Answer | None:
         """The answer to a request that is refused, which is logged; None where it passes all the same."""
-        verb = "acknowledged" if error.status == HTTPStatus.OK else "refused"
-        log_refusal(error, method, path, route, "report only, let through:" if self.report_only else verb)
+        is_probe = isinstance(error, HandshakeAnswered)  # there is nothing in it for a view
+        passes = self.report_only and not is_probe
+        verb = "answered" if is_probe else "acknowledged" if error.status == HTTPStatus.OK else "refused"
+        log_refusal(error, method, path, route, "report only, let through:" if passes else verb)
         if self._on_verdict:
-            refused = not self.report_only
-            self._tell(Verdict(error.code, method, path, route, error.key_id, None, refused))
-        return None if self.report_only else self.answer_to(error)
+            self._tell(Verdict(error.code, method, path, route, error.key_id, None, refused=not passes))
+        return None if passes else self.answer_to(error)
 
     def answer_to(self, error: Rejected | Unavailable) -> Answer:
         """What the caller of a refused request is told."""
@@ -207,7 +216,7 @@ def log_refusal(
 def verify(demand: Require, request: Request, read_body: ReadBody | None, delivery: Delivery | None = None) -> Verified:
     """The first proof; otherwise the refusal that says most, which is the last that found a signature.
 
-    `delivery`: a fresh one, for whoever sees the answer.
+    `delivery`: a fresh one, for whoever gives the answer; without it no handshake is answered.
     """
     proven: list[Verified] = []
     run(_prove(demand, request, read_body, delivery, proven, awaits=False), "averify")
@@ -238,6 +247,10 @@ def _prove(
             yield from verifier.steps(request, read_body, demand.uncovered, delivery, proven, awaits=awaits)
         except SignatureMissing:
             continue
+        except HandshakeAnswered as error:
+            if error.signed:
+                demand.check_key(error.key_id)
+            raise
         except Replayed as error:
             if error.status == HTTPStatus.OK:
                 demand.check_key(error.key_id)
