@@ -7,6 +7,7 @@ import hmac
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from judged import KEY, NOW
@@ -14,7 +15,7 @@ from reference import Message
 from sealgate import Scheme, Verifier, handshakes, schemes
 from sealgate.handshakes import Handshake, MemoryArming
 
-__all__ = ["PROVIDERS", "SECRET", "VERIFY_TOKEN", "Asked", "asana_post", "crc", "hub", "mac", "slack", "zoom"]
+__all__ = ["PROVIDERS", "SECRET", "VERIFY_TOKEN", "Asked", "asana_post", "crc", "hub", "mac", "slack", "twitch", "zoom"]
 
 VERIFY_TOKEN = "a verify token, and a long one".replace(" ", "-")
 #: The one in Asana's documentation.
@@ -60,6 +61,22 @@ def slack(body: bytes | object, key: bytes = KEY, at: int = NOW) -> Message:
     signature = "v0=" + mac(b"v0:%d:%s" % (at, octets), key).hex()
     fields = [("X-Slack-Request-Timestamp", str(at)), ("X-Slack-Signature", signature), ("Content-Type", JSON)]
     return Message("POST", "/hook", fields, octets)
+
+
+def twitch(
+    body: bytes | object, kind: str = "webhook_callback_verification", key: bytes = KEY, at: int = NOW
+) -> Message:
+    octets = body if isinstance(body, bytes) else json.dumps(body).encode()
+    time = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.123456789Z")
+    identity = "e76c6bd4-55c9-4987-8304-da1588d8988b"
+    fields = {
+        "Id": identity,
+        "Timestamp": time,
+        "Type": kind,
+        "Signature": "sha256=" + mac(f"{identity}{time}".encode() + octets, key).hex(),
+    }
+    named = [(f"Twitch-Eventsub-Message-{name}", value) for name, value in fields.items()]
+    return Message("POST", "/hook", [*named, ("Content-Type", JSON)], octets)
 
 
 def crc(query: str, key: bytes = KEY, method: str = "GET") -> Message:
@@ -109,6 +126,16 @@ def _providers() -> Iterator[Asked]:
         lambda: handshakes.SLACK,
         slack({"token": "Jhj5dZrVaK7ZwHHjRyZWjbDl", "challenge": token, "type": "url_verification"}),
         slack({"type": "event_callback", "challenge": token}),
+        (PLAIN, token.encode(), {}),
+    )
+    token = "pogchamp-kappa-360noscope-vohiyo"  # of Twitch's
+    subscription = {"id": "f1c2a387", "status": "webhook_callback_verification_pending", "type": "channel.follow"}
+    yield Asked(
+        "twitch",
+        schemes.TWITCH,
+        lambda: handshakes.TWITCH,
+        twitch({"challenge": token, "subscription": subscription}),
+        twitch({"event": {"challenge": token}, "subscription": subscription}, "notification"),
         (PLAIN, token.encode(), {}),
     )
     token = "M2RkODJkZmMtYjlkYi00NmQ4LTk0MGUtM2JjYzkwM2Q4MjQ0"

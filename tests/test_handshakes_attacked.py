@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handshake_probes import PROVIDERS, SECRET, VERIFY_TOKEN, asana_post, crc, hub, mac, slack, zoom
+from handshake_probes import PROVIDERS, SECRET, VERIFY_TOKEN, asana_post, crc, hub, mac, slack, twitch, zoom
 from judged import NOW, OTHER_KEY, as_request
 from reference import Message
 from sealgate import ConfigurationError, Rejected, Verified, handshakes
@@ -83,11 +83,15 @@ def slack_asks(token: Any) -> Message:
     return slack({"type": "url_verification", "challenge": token})
 
 
+def twitch_asks(token: Any) -> Message:
+    return twitch({"challenge": token, "subscription": {}})
+
+
 # The oracle
 
 
 @pytest.mark.parametrize("token", [*NO_TOKENS, *NO_TEXTS], ids=repr)
-@pytest.mark.parametrize(("name", "asks"), [("zoom", zoom_asks), ("slack", slack_asks)])
+@pytest.mark.parametrize(("name", "asks"), [("zoom", zoom_asks), ("slack", slack_asks), ("twitch", twitch_asks)])
 def test_token_that_could_be_something_else_is_refused(name: str, asks: Callable[[Any], Message], token: Any) -> None:
     """Zoom's own signature is over `v0:`, a time, `:` and a body: whoever had that signed could forge a delivery."""
     assert "body-malformed" == code(name, asks(token))
@@ -118,20 +122,21 @@ def test_query_that_x_does_not_send_is_not_signed(query: str) -> None:
     assert "verified" != code("x", crc(query))
 
 
-@pytest.mark.parametrize("name", ["zoom", "slack", "x"])
+@pytest.mark.parametrize("name", ["zoom", "slack", "twitch", "x"])
 def test_probe_without_the_providers_signature_is_not_answered(name: str) -> None:
     probe = PROVIDERS[name].probe
     assert "signature-missing" == code(name, replace(probe, headers=()))
     others = {
         "zoom": zoom(probe.body, key=OTHER_KEY),
         "slack": slack(probe.body, key=OTHER_KEY),
+        "twitch": twitch(probe.body, key=OTHER_KEY),
         "x": crc(probe.query, key=OTHER_KEY),
     }
     assert "signature-invalid" == code(name, others[name])
 
 
 def test_probe_that_was_changed_is_not_answered() -> None:
-    for name in ("zoom", "slack"):
+    for name in ("zoom", "slack", "twitch"):
         probe = PROVIDERS[name].probe
         for at in range(len(probe.body)):
             changed = bytes([*probe.body[:at], probe.body[at] ^ 1, *probe.body[at + 1 :]])
@@ -142,16 +147,31 @@ def test_probe_that_was_changed_is_not_answered() -> None:
         assert code("x", replace(probe, target=target)) in {"signature-invalid", "component-not-covered"}
 
 
-@pytest.mark.parametrize("name", ["zoom", "slack"])
-def test_probe_counts_in_its_window_and_once(name: str) -> None:
+@pytest.mark.parametrize(("name", "window"), [("zoom", 300), ("slack", 300), ("twitch", 600)])
+def test_probe_counts_in_its_window_and_once(name: str, window: int) -> None:
     probe = PROVIDERS[name].probe
     late = ["answered", "signature-expired", "signature-expired"]
-    assert late == [code(name, probe, NOW + shift) for shift in (299, 302, -302)]
+    assert late == [code(name, probe, NOW + shift) for shift in (window - 1, window + 2, -window - 2)]
     verifier = PROVIDERS[name].verifier()
     with pytest.raises(HandshakeAnswered):
         verifier.verify(as_request(probe), delivery=Delivery())
     with pytest.raises(Rejected, match="accepted before"):
         verifier.verify(as_request(probe), delivery=Delivery())
+
+
+def test_notification_that_is_said_to_be_a_probe_is_refused_and_not_remembered() -> None:
+    """Twitch does not sign the type: whoever changes it on the way gets no answer, and cannot spend the message."""
+    verifier = PROVIDERS["twitch"].verifier()
+    delivery = PROVIDERS["twitch"].delivery
+    fields = {name: "webhook_callback_verification" if "Type" in name else value for name, value in delivery.headers}
+    with pytest.raises(Rejected, match="token is not one that is answered"):
+        verifier.verify(as_request(replace(delivery, headers=list(fields.items()))), delivery=Delivery())
+    assert "twitch" == verifier.verify(as_request(delivery), delivery=Delivery()).scheme
+
+
+def test_type_of_a_message_of_twitch_that_comes_twice_is_none() -> None:
+    twice = PROVIDERS["twitch"].probe.plus([("Twitch-Eventsub-Message-Type", "notification")])
+    assert "verified" == code("twitch", twice)
 
 
 def test_refused_probe_is_not_remembered() -> None:
@@ -298,10 +318,10 @@ DOCUMENTS = st.recursive(
 )
 
 
-@given(st.sampled_from(["zoom", "slack"]), DOCUMENTS, DOCUMENTS, st.binary(max_size=20))
+@given(st.sampled_from(["zoom", "slack", "twitch"]), DOCUMENTS, DOCUMENTS, st.binary(max_size=20))
 def test_any_signed_document_is_a_probe_a_delivery_or_malformed(name: str, one: Any, two: Any, after: bytes) -> None:
     asks = {"event": "endpoint.url_validation", "type": "url_verification", "payload": one, "challenge": two}
-    sign = {"zoom": zoom, "slack": slack}[name]
+    sign = {"zoom": zoom, "slack": slack, "twitch": twitch}[name]
     for body in (json.dumps(asks).encode(), json.dumps(asks).encode() + after, json.dumps([asks, one]).encode(), after):
         told = outcome(name, sign(body))
         refused = "body-malformed" if body else "component-not-covered"

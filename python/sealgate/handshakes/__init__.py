@@ -24,11 +24,12 @@ from sealgate._native import Request
 from sealgate.exceptions import ConfigurationError
 from sealgate.handshakes.arming import Arming, FileArming, MemoryArming
 from sealgate.handshakes.asana import asana
-from sealgate.handshakes.handshake import Handshake, Probe, Sign, Told, member
+from sealgate.handshakes.handshake import Handshake, Probe, Sign, Told, document, member
 
 __all__ = [
     "DROPBOX",
     "SLACK",
+    "TWITCH",
     "ZOOM",
     "Arming",
     "FileArming",
@@ -109,6 +110,15 @@ def _crc(request: Request, body: bytes) -> Probe | None:
     return Probe(found and found[1].decode())
 
 
+def _eventsub(request: Request, body: bytes) -> Probe | None:
+    """The type of a message is not signed, so what its body has decides as well: a notification has no challenge."""
+    types = [value for name, value in request.headers if name == "twitch-eventsub-message-type"]
+    if types != ["webhook_callback_verification"]:
+        return None
+    said = document(body)
+    return Probe(said.get("challenge") if isinstance(said, dict) else None)
+
+
 def _query_as_body(request: Request) -> Request | None:
     """A probe as X signs it: by the scheme of its deliveries, the query as it was received for the body."""
     query = request.query.encode("latin-1")
@@ -120,6 +130,8 @@ def _query_as_body(request: Request) -> Request | None:
 DROPBOX = Handshake("dropbox", schemes.DROPBOX, opens="GET", challenge=_challenge)
 
 SLACK = Handshake("slack", schemes.SLACK, member("type", "url_verification", "challenge"))
+
+TWITCH = Handshake("twitch", schemes.TWITCH, _eventsub)
 
 X = Handshake("x", schemes.X, _crc, _crc_answer, _query_as_body)
 
