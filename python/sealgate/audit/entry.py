@@ -134,10 +134,11 @@ def standing(policy: Policy, rules: Iterable[Rule], method: str, now: float) -> 
 
 
 def _handshakes(demand: Require, method: str) -> Iterator[str]:
-    """What is answered to a request without a signature."""
+    """What is answered to a request without a signature. `method`: `*` for any."""
     for verifier in demand.verifiers:
-        if verifier.handshake is not None and verifier.handshake.opens == method:
-            yield f"the unsigned handshake of {verifier.handshake.provider} is answered, without the view"
+        handshake = verifier.handshake
+        if handshake is not None and handshake.opens is not None and method in {handshake.opens, "*"}:
+            yield f"an unsigned {handshake.opens} that is {handshake.provider}'s handshake is answered, by no view"
 
 
 def by_standing(methods: Iterable[str], judge: Callable[[str], Standing]) -> Mapping[Standing, tuple[str, ...]]:

@@ -83,9 +83,7 @@ def _parameters(query: str) -> Mapping[str, str]:
     if len(query) > _LONGEST_QUERY:
         return {}
     try:
-        pairs = parse_qsl(
-            query, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=_MOST_PARAMETERS
-        )
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True, max_num_fields=_MOST_PARAMETERS)
     except ValueError:
         return {}
     names = [name for name, _ in pairs]
