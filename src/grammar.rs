@@ -30,6 +30,29 @@ impl Grammar {
         self.templates().iter().flat_map(Template::holes)
     }
 
+    /// Refuses members that no value could have: one without a part, one that holds the separator, and one whose start
+    /// is another's.
+    pub(crate) fn check(&self) -> Result<()> {
+        let Self::Members(separator, templates) = self else { return Ok(()) };
+        let refused = |message| Err(Error::configuration(message));
+        if templates.iter().any(|template| template.holes().next().is_none()) {
+            return refused("members: one without a part");
+        }
+        if templates.iter().any(|template| separator.bytes().next().is_some_and(|octet| template.holds(octet))) {
+            return refused("members: one that holds the separator");
+        }
+        let starts_another = |(nth, template): (usize, &Template)| {
+            templates
+                .iter()
+                .enumerate()
+                .any(|(other, each)| nth != other && each.prefix().starts_with(template.prefix()))
+        };
+        if templates.iter().enumerate().any(starts_another) {
+            return refused("members: one that begins as another does cannot be told from it");
+        }
+        Ok(())
+    }
+
     /// Reads the claims from the field's value.
     pub fn read(&self, value: &[u8], hash: Hash, claims: &mut Claims) -> Result<()> {
         let (separator, templates) = match self {

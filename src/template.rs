@@ -48,6 +48,9 @@ impl Template {
         if template.parts.is_empty() {
             return Err(Error::configuration("a field without text"));
         }
+        if text.trim_matches(' ') != text || text.bytes().any(|octet| !(0x20..0x7F).contains(&octet)) {
+            return Err(Error::configuration(format!("no field is received with these characters: {text:?}")));
+        }
         Ok(template)
     }
 
@@ -155,6 +158,11 @@ impl Template {
             Some(Part::Literal(literal)) => literal,
             _ => b"",
         }
+    }
+
+    /// Whether this octet is in a literal of it.
+    pub(crate) fn holds(&self, octet: u8) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Literal(literal) if literal.contains(&octet)))
     }
 
     /// Whether a comma belongs in it; where none does, a comma in the field is a joined duplicate.

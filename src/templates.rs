@@ -140,6 +140,9 @@ impl Templates {
         let Some((first, others)) = self.bases.split_first() else {
             return Err(Error::configuration("base: none"));
         };
+        if first.holes().next().is_none() {
+            return Err(Error::configuration("base: a text without a part signs nothing"));
+        }
         let same = |other: &Template| first.holes().map(|hole| &hole.source).eq(other.holes().map(|hole| &hole.source));
         if others.iter().all(|other| same(other) && other.body_form() == first.body_form()) {
             return Ok(());
@@ -167,12 +170,21 @@ impl Templates {
         if members.iter().any(|hole| hole.source == Source::Claim(ClaimName::Digest)) {
             return refused("json: a body cannot hold its own digest");
         }
-        let pieces = |grammar: &Grammar| {
-            matches!(grammar, Grammar::Members(..))
-                && grammar.templates().iter().any(|each| each.holes().next().is_none())
-        };
-        if self.grammars().any(pieces) {
-            return refused("members: one without a part");
+        self.check_fields()?;
+        self.grammars().try_for_each(Grammar::check)
+    }
+
+    /// A field cannot be two, and cannot carry the signature of itself.
+    fn check_fields(&self) -> Result<()> {
+        for (nth, OwnField { name, grammar, .. }) in self.fields.iter().enumerate() {
+            if self.fields[..nth].iter().any(|other| other.name.lower() == name.lower()) {
+                return Err(Error::configuration(format!("fields: {} twice", name.lower())));
+            }
+            let signs_itself = |hole: &Hole| matches!(&hole.source, Source::Field { name: other, .. } if other == name);
+            if carries_signature(grammar) && self.base().holes().any(signs_itself) {
+                let name = name.lower();
+                return Err(Error::configuration(format!("base: the field {name} carries the signature of itself")));
+            }
         }
         Ok(())
     }
@@ -214,6 +226,13 @@ impl Templates {
         let carries = |source: &Source| self.carried().any(|hole| hole.source == *source);
         if !carries(&Source::Signature) {
             return refused("fields: no field has a {signature:…}");
+        }
+        let differs = |hole: &Hole| {
+            let is_claim = matches!(hole.source, Source::Claim(_));
+            is_claim && self.carried().any(|other| other.source == hole.source && other.transforms != hole.transforms)
+        };
+        if self.carried().any(differs) {
+            return refused("fields: a claim in two forms, which are never the same text");
         }
         let signs = |source: &Source| self.base().holes().any(|hole| hole.source == *source);
         if self.base().holes().any(|hole| matches!(hole.source, Source::Claim(_)) && !carries(&hole.source)) {
