@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import tomllib
-from base64 import b64encode
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -30,7 +29,7 @@ from flask.cli import FlaskGroup
 
 import leaky_django
 import leaky_flask
-from sealgate import schemes
+from kinds_of_scheme import ONE_OF_EACH_KIND, written
 from sealgate.audit.command import Order
 from sealgate.audit.command import run as audited
 from sealgate.cli import cli
@@ -60,13 +59,11 @@ def create_app(name="closed"):
     return {"closed": app, "bare": bare}[name]
 """
 KEY = "thirty-two octets of test key, A"
-WRITTEN: dict[str, Callable[[bytes], str]] = {
-    "text": bytes.decode,
-    "hex": bytes.hex,
-    "whsec": lambda octets: f"whsec_{b64encode(octets).decode()}",
-}
+#: Of those that name no key and cover no origin.
 ONE_OF_EACH_KEY_FORM = {
-    each.key_form: name for name, each in schemes.by_name().items() if {"audience"} < each.weaknesses()
+    each.key_form: name
+    for name, each in ONE_OF_EACH_KIND.items()
+    if {"audience"} < each.weaknesses() and each.signs_body
 }
 _numbers = itertools.count()
 Made = Callable[[str], str]
@@ -290,7 +287,7 @@ def test_a_probe_proves_the_verdicts_with_the_user_s_key(module: Made) -> None:
 
 @pytest.mark.parametrize("name", ONE_OF_EACH_KEY_FORM.values(), ids=ONE_OF_EACH_KEY_FORM)
 def test_the_probe_s_key_is_in_the_form_of_the_scheme_s_party(name: str, module: Made) -> None:
-    key = WRITTEN[schemes.by_name()[name].key_form](KEY.encode())
+    key = written(KEY.encode(), ONE_OF_EACH_KIND[name])
     shop = SHOP.replace("schemes.RFC9421", f"schemes.by_name()[{name!r}]")
     shop = shop.replace(f'{{"acme": b"{KEY}"}}', repr(key))
     probe = ["--probe", "--unsafe", "--key-env", "SHOP_KEY", "--origin", "https://a.example", "--format", "json"]

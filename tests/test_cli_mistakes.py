@@ -7,7 +7,7 @@ import random
 import pytest
 
 from command_line import AT, JWK, KEY, PLAIN, mistake, run, sign, verify
-from sealgate import schemes
+from kinds_of_scheme import ONE_OF_EACH_KIND, written
 
 # keys
 
@@ -60,14 +60,12 @@ def test_a_key_appears_in_no_output() -> None:
     forms = {KEY, KEY.encode().hex(), base64.b64encode(KEY.encode()).decode(), JWK["k"]}
     signed = sign()
     outputs = [
-        run(
-            command, "--scheme", scheme, "--key-env", "DEMO_KEY", "--format", form, *more, "-", message=message, key=key
-        )
+        run(command, "--scheme", name, "--key-env", "DEMO_KEY", "--format", form, *more, "-", message=message, key=key)
         for command in ("sign", "verify")
-        for scheme in schemes.by_name()
+        for name, scheme in ONE_OF_EACH_KIND.items()
         for form in ("text", "json")
         for message in (PLAIN, signed, b"", b"GET / HTTP/1.1\n\n")
-        for key in (KEY, json.dumps(JWK))
+        for key in (written(KEY.encode(), scheme), json.dumps(JWK))
         for more in ((), ("--key-id", "acme"), ("--origin", "nonsense"))
     ]
     assert {0, 1, 2} == {done.exit_code for done in outputs}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from judged import (
@@ -80,11 +82,15 @@ def test_one_of_several_origins_is_chosen_by_host_and_proven_by_the_signature() 
 )
 @pytest.mark.parametrize("name", OVER_TARGET)
 def test_targets_that_read_two_ways_are_refused(name: str, target: str) -> None:
-    """C12 to C14: under a right signature over just these octets."""
+    """C12 to C14: under a right signature over just these octets, or over what they are canonically."""
     judged = JUDGED[name]
     message = Message("POST", target, judged.message.headers, judged.message.body)
-    with pytest.raises((Rejected, Refused)):  # a judge that canonicalizes paths signs no such
-        judged.verifier().verify(as_request(judged.signed(message)))
+    try:
+        signed = judged.signed(message)
+    except Refused:
+        signed = replace(judged.signed(replace(message, target="/p")), target=target)
+    with pytest.raises(Rejected):
+        judged.verifier().verify(as_request(signed))
 
 
 @pytest.mark.parametrize(
