@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -194,11 +195,19 @@ def document(pointers: Iterable[str]) -> bytes:
     members: dict[str, Any] = {}
     for pointer in pointers:
         names = [name.replace("~1", "/").replace("~0", "~") for name in pointer.split("/")[1:]]
-        inner = members
-        for name in names[:-1]:
-            inner = inner.setdefault(name, {})
-        inner[names[-1]] = said
+        inner: Any = members
+        for name, following in zip_longest(names, names[1:]):
+            inner = _within(inner, name, said if following is None else [] if following == "0" else {})
     return json.dumps(members or {"probe": said}, separators=(",", ":")).encode()
+
+
+def _within(outer: dict[str, Any] | list[Any], name: str, new: Any) -> Any:
+    """What is there, or else `new`. Of an array only a lone element can be signed."""
+    if isinstance(outer, dict):
+        return outer.setdefault(name, new)
+    if not outer:
+        outer.append(new)
+    return outer[0]
 
 
 def form() -> bytes:
