@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -243,6 +244,37 @@ def test_a_proxys_signature_on_the_request_changes_nothing() -> None:
     }
     forwarded = changed(SIGNED, headers=[(name, added.get(name, value)) for name, value in SIGNED.headers])
     assert KEY_ID == verified(signer().sign_response(ANSWER, forwarded), SIGNED).key_id
+
+
+@pytest.mark.parametrize(
+    ("identifier", "enough"),
+    [
+        ('"signature";req', True),
+        ('"signature";req;bs', True),
+        ('"signature";req;key="sig1"', True),
+        ('"signature-input";req', False),
+        ('"signature-input";req;key="sig1"', False),
+        (None, False),
+    ],
+)
+def test_the_requests_signature_is_bound_as_a_whole_or_by_our_member(identifier: str | None, enough: bool) -> None:
+    fields = dict(SIGNED.headers)
+    octets = base64.b64encode(fields["signature"].encode()).decode()
+    values = {
+        '"signature";req': fields["signature"],
+        '"signature";req;bs': f":{octets}:",
+        '"signature";req;key="sig1"': fields["signature"].removeprefix("sig1="),
+        '"signature-input";req': fields["signature-input"],
+        '"signature-input";req;key="sig1"': fields["signature-input"].removeprefix("sig1="),
+    }
+    lines = [('"@status"', "200"), ('"@method";req', "POST"), ('"@target-uri";req', f"{ORIGIN}/orders")]
+    lines += [] if identifier is None else [(identifier, values[identifier])]
+    answer = Response(200, reference.signed_lines(lines, PARAMS, KEY))
+    if enough:
+        assert KEY_ID == verified(answer, SIGNED).key_id
+    else:
+        with pytest.raises(NotCovered):
+            verified(answer, SIGNED)
 
 
 def test_only_message_signatures_sign_responses() -> None:

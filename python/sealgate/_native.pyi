@@ -221,7 +221,7 @@ class Response:
 
 @final
 class Verified:
-    """A request that was proven: who signed it, what the signature covers, and the body it covers."""
+    """A request that was proven, or a response: who signed it, what the signature covers, and the body it covers."""
 
     @property
     def key_id(self) -> str | None: ...

@@ -115,7 +115,12 @@ impl Covered {
             (What::Derived(own), What::Derived(Component::Authority)) => own.names_authority(),
             (What::Derived(own), What::Derived(Component::Path)) => own.names_path(),
             (What::Derived(own), What::Derived(Component::Query)) => own.names_query(),
-            // A member is not the field; nor does the field say that it has the member.
+            // A member is not the field; nor does the field say that it has the member, but the request is known.
+            (What::Field(own, Reading::Received | Reading::Octets), What::Field(name, Reading::Member(_)))
+                if self.of_request =>
+            {
+                own == name
+            }
             (What::Field(_, Reading::Member(_)), _) | (_, What::Field(_, Reading::Member(_))) => self == required,
             (What::Field(own, _), What::Field(name, _)) => own == name,
             _ => self == required,

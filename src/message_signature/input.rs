@@ -1,29 +1,24 @@
-//! Signature-Input and Signature, read (RFC 9421, 4): which of several signatures counts, and what it says.
+//! Signature-Input, read (RFC 9421, 4.1): which of several signatures counts, and what it says.
 
 use std::mem::take;
 
-use base64ct::{Base64, Encoding as _, Error as Error64};
 use sfv::visitor::{DictionaryVisitor, EntryVisitor, InnerListVisitor, ItemVisitor, Never, ParameterVisitor};
 use sfv::{BareItemFromInput, KeyRef, Parser};
 
 use super::component::Covered;
 use super::identifier::Identifier;
 use super::policy::Policy;
-use super::{ALGORITHM, INPUT_FIELD, SIGNATURE_FIELD};
+use super::{ALGORITHM, INPUT_FIELD, SIGNATURE_FIELD, signatures};
 use crate::claims::{ClaimName, Claims};
 use crate::error::{Code, Error, Result};
-use crate::mac::Hash;
 use crate::request::{Fields, required};
-use crate::structured::{NoParameters, has_member, push_quoted};
+use crate::structured::push_quoted;
 use crate::times::TimeForm;
 
 /// Signatures that one message may carry.
 const MOST_SIGNATURES: usize = 16;
 /// Components that one signature may cover.
 const MOST_COMPONENTS: usize = 64;
-
-/// Octets of a signature that is read at all.
-const LONGEST_SIGNATURE: usize = 96;
 
 /// One member of Signature-Input.
 #[derive(Default)]
@@ -52,7 +47,7 @@ impl SignatureInput {
     /// Reads both fields: the one signature that the policy admits. Others, such as a proxy's, have to be well formed.
     pub fn read(input: &[u8], signature: &[u8], policy: &Policy) -> Result<(Self, Claims)> {
         let members = Parser::new(input)
-            .parse_dictionary_with_visitor(Members(Vec::new()))
+            .parse_dictionary_with_visitor(Members(Vec::with_capacity(1)))
             .map_err(|_| Error::malformed("signature-input does not have the form of RFC 9421"))?;
         let labels: Vec<String> =
             if members.len() == 1 { Vec::new() } else { members.iter().map(|member| member.label.clone()).collect() };
@@ -69,9 +64,9 @@ impl SignatureInput {
             return Err(Error::malformed(format!("{needed} are required")));
         }
         if labels.is_empty() {
-            take_only_signature(signature, &member.label, &mut claims)?;
+            signatures::take_only(signature, &member.label, &mut claims)?;
         } else {
-            take_one_signature(signature, &labels, &member.label, &mut claims)?;
+            signatures::take_one_of(signature, &labels, &member.label, &mut claims)?;
         }
         Ok((member, claims))
     }
@@ -161,49 +156,15 @@ impl SignatureInput {
 }
 
 /// By the tag, and where that leaves several, by the label: both are the policy's, and no key is asked for yet.
-fn chosen(members: Vec<SignatureInput>, policy: &Policy) -> Result<SignatureInput> {
-    let mut tagged: Vec<_> = members.into_iter().filter(|member| member.tag == policy.tag).collect();
-    if tagged.len() > 1 {
-        tagged.retain(|member| member.label == policy.label);
-        if tagged.is_empty() {
+fn chosen(mut members: Vec<SignatureInput>, policy: &Policy) -> Result<SignatureInput> {
+    members.retain(|member| member.tag == policy.tag);
+    if members.len() > 1 {
+        members.retain(|member| member.label == policy.label);
+        if members.is_empty() {
             return Err(Error::malformed("several signatures, and none has the label configured"));
         }
     }
-    tagged.pop().ok_or_else(|| Error::malformed("no signature has the tag configured"))
-}
-
-/// RFC 9421, 4.2: a Dictionary of Byte Sequences, here of one. Structured fields tolerate missing padding and non-zero
-/// padding bits; one signature has one text here.
-fn take_only_signature(field: &[u8], label: &str, claims: &mut Claims) -> Result<()> {
-    let text = field
-        .strip_prefix(label.as_bytes())
-        .and_then(|rest| rest.strip_prefix(b"=:"))
-        .and_then(|rest| rest.strip_suffix(b":"))
-        .ok_or_else(|| Error::malformed("signature is not one byte sequence under the label of signature-input"))?;
-    // What is longer can be none of ours.
-    let mut octets = [0; LONGEST_SIGNATURE];
-    let octets = match Base64::decode(text, &mut octets) {
-        Ok(octets) => Some(octets),
-        Err(Error64::InvalidLength) if text.len() > LONGEST_SIGNATURE => None,
-        Err(_) => return Err(Error::malformed("signature is not strict base64")),
-    };
-    claims.take_signature(octets, Hash::Sha256)
-}
-
-/// The same of several, each of which has its twin in Signature-Input.
-fn take_one_signature(field: &[u8], labels: &[String], label: &str, claims: &mut Claims) -> Result<()> {
-    let signatures = Parser::new(field)
-        .parse_dictionary_with_visitor(Signatures { labels, seen: Vec::new(), label, octets: Vec::new() })
-        .map_err(|_| {
-            Error::malformed("signature is not a dictionary of byte sequences under signature-input's labels")
-        })?;
-    if signatures.seen.len() != labels.len() {
-        return Err(Error::malformed("a label of signature-input is not in signature"));
-    }
-    if !has_member(field, format!("{label}=:{}:", Base64::encode_string(&signatures.octets)).as_bytes()) {
-        return Err(Error::malformed("signature is not strict base64"));
-    }
-    claims.take_signature(Some(&signatures.octets), Hash::Sha256)
+    members.pop().ok_or_else(|| Error::malformed("no signature has the tag configured"))
 }
 
 /// Signature-Input while it is parsed: it sees duplicates, which a map would drop.
@@ -291,55 +252,5 @@ impl<'de> ParameterVisitor<'de> for Member<'_> {
 
     fn finish(self) -> Result<()> {
         Ok(())
-    }
-}
-
-/// Signature while it is parsed, where there are several.
-struct Signatures<'a> {
-    labels: &'a [String],
-    seen: Vec<String>,
-    label: &'a str,
-    octets: Vec<u8>,
-}
-
-/// Where the octets go, for the one that counts.
-struct Octets<'a>(Option<&'a mut Vec<u8>>);
-
-impl<'de> DictionaryVisitor<'de> for Signatures<'_> {
-    type Out = Self;
-    type Error = Error;
-
-    fn entry(&mut self, label: &'de KeyRef) -> Result<impl EntryVisitor<'de>> {
-        let label = label.as_str().to_owned();
-        if !self.labels.contains(&label) || self.seen.contains(&label) {
-            return Err(Error::malformed("a label twice, or one that signature-input does not have"));
-        }
-        let octets = Octets((label == self.label).then_some(&mut self.octets));
-        self.seen.push(label);
-        Ok(octets)
-    }
-
-    fn finish(self) -> Result<Self> {
-        Ok(self)
-    }
-}
-
-impl<'de> EntryVisitor<'de> for Octets<'_> {
-    type Error = Error;
-
-    fn item(self) -> Result<impl ItemVisitor<'de>> {
-        Ok(move |value: BareItemFromInput<'de>| match value {
-            BareItemFromInput::ByteSequence(octets) => {
-                if let Some(place) = self.0 {
-                    *place = octets;
-                }
-                Ok(NoParameters)
-            }
-            _ => Err(Error::malformed("a signature is not a byte sequence")),
-        })
-    }
-
-    fn inner_list(self) -> Result<impl InnerListVisitor<'de>> {
-        Err::<Never, _>(Error::malformed("a signature is a list"))
     }
 }

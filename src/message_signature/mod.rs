@@ -8,6 +8,7 @@ mod lines;
 mod message;
 mod policy;
 mod query;
+mod signatures;
 mod signing;
 
 use std::sync::LazyLock;
