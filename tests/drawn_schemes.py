@@ -118,7 +118,11 @@ class Drawn:
             name = source.removeprefix("header:")
             if name != source and (text or not name.endswith("?")):
                 fields.append((name.rstrip("?"), text))
-        members = {source.split(":")[1][1:]: text for source, text in values.items() if source.startswith("json:")}
+        members = {
+            source.split(":")[1][1:]: text
+            for source, text in values.items()
+            if source.startswith("json:") and (text or not source.endswith("?"))
+        }
         if members:
             fields.append(("Content-Type", "application/json"))
         query = values.get("@query", "")
@@ -155,7 +159,7 @@ class Drawn:
 
 _SOURCES = (
     *("header:x-a", "header:x-b", "header:x-o?", "@method", "@path", "@query", "param:id", "body"),
-    *("json:/m:text", "json:/n:text", "nonce", "message_id", "created", "key_id"),
+    *("json:/m:text", "json:/n:text", "json:/o:text?", "nonce", "message_id", "created", "key_id"),
 )
 _ADDRESS = ("@method", "@path", "param:id", "body", "json:/m:text")
 
@@ -167,6 +171,8 @@ def schemes(draw: st.DrawFn) -> Drawn:
     sources = [source for source in _SOURCES if not source.startswith(no_body)]
     drawn = [draw(st.sampled_from([source for source in sources if source in _ADDRESS]))]
     drawn += draw(st.lists(st.sampled_from(sources), min_size=1, max_size=4))
+    # Of several members one has to be there.
+    drawn += ["json:/m:text"] if "json:/o:text?" in drawn else []
     literals = draw(st.lists(st.sampled_from(["", *LITERALS]), min_size=1, max_size=2))
     parts: list[str | Hole] = []
     for source in draw(st.permutations(drawn)):

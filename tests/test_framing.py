@@ -56,6 +56,10 @@ def test_what_is_drawn_is_mostly_accepted(data: st.DataObject) -> None:
         ((METHOD, BODY, CREATED), {"@method": "A", "body": "{1", "created": str(NOW)}),
         ((ID, CREATED, BODY), {"message_id": "a1", "created": str(NOW), "body": "{"}),
         ((Hole("json:/m:text"), Hole("json:/n:text")), {"json:/m:text": "a", "json:/n:text": "b"}),
+        (
+            (Hole("json:/m:text"), Hole("json:/o:text?"), "\n", PATH),
+            {"json:/m:text": "ab", "json:/o:text?": "", "@path": "/"},
+        ),
     ],
     ids=str,
 )
