@@ -228,6 +228,15 @@ PARTIAL = {
         "{param:id}\n{json:/action:pyjson}\n{json:/resourceId:text}",
         Message("PUT", "/files/a:b", _POST.headers, _ACTION.body, {"id": "a:b"}),
     ),
+    "scoped-element": _scoped(
+        "{json:/orders/0/id:text}:{json:/orders/0/note:text?}:{json:/total}",
+        replace(
+            _ACTION, body=b'{"total": 1.50, "orders": [{"id": "a", "note": "\\u00e9", "more": 1}], "more": [1, 2]}'
+        ),
+    ),
+    "scoped-absent": _scoped(
+        "{json:/orders/0/id:text}:{json:/note:text?}", replace(_ACTION, body=b'{"orders": [{"id": "", "note": "x"}]}')
+    ),
     "envelope": _envelope("jcs"),
     "envelope-pyjson": _envelope("pyjson"),
     "envelope-pyjson-utf8": _envelope("pyjson-utf8", "d/t~", "sig nature"),
