@@ -75,15 +75,22 @@ pub struct Claim {
     digest: Option<ContentDigest>,
     /// The type of the body is stated, and not covered with it.
     leaves_type: bool,
-    /// Made to be sent again, or by clients who do.
-    is_reusable: bool,
+    subject: Subject,
     /// Whether the fields let a body be read as the scheme reads it.
     is_readable: Result<()>,
     /// Unix milliseconds.
     now: i64,
     max_age: i64,
     uncovered_body: bool,
-    is_response: bool,
+}
+
+/// What is claimed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Request,
+    /// A request made to be sent again, or by clients who do.
+    ReusableRequest,
+    Response,
 }
 
 impl Scheme {
@@ -103,12 +110,11 @@ impl Scheme {
             aws_sigv4: None,
             digest: None,
             leaves_type: false,
-            is_reusable: false,
+            subject: Subject::Request,
             is_readable,
             now: terms.now,
             max_age: terms.max_age,
             uncovered_body: terms.uncovered_body,
-            is_response: false,
         };
         match self.examine(&mut claim, stated, received, origins, terms) {
             Ok(()) => Ok(claim),
@@ -157,7 +163,9 @@ impl Scheme {
             (Form::AwsSigV4(own), Stated::AwsSigV4(stated)) => {
                 let rendered = own.render(&stated, &request)?;
                 (claim.base, claim.digest, claim.leaves_type) = (rendered.base, rendered.digest, rendered.leaves_type);
-                claim.is_reusable = own.is_reusable(method);
+                if own.is_reusable(method) {
+                    claim.subject = Subject::ReusableRequest;
+                }
                 claim.aws_sigv4 = Some(stated);
             }
             _ => unreachable!("what is stated is read by the form"),
@@ -212,12 +220,11 @@ impl Scheme {
                     aws_sigv4: None,
                     digest: claim.digest.clone(),
                     leaves_type: false,
-                    is_reusable: false,
+                    subject: claim.subject,
                     is_readable: Ok(()),
                     now,
                     max_age: claim.max_age,
                     uncovered_body: claim.uncovered_body,
-                    is_response: false,
                 };
                 Ok((claim, read))
             }
@@ -274,7 +281,7 @@ impl Scheme {
     /// several right signatures, and is the same message with any of them.
     #[must_use]
     pub fn replay_key(&self, claim: &Claim, key_id: Option<&str>, body: Content<'_>) -> Option<([u8; 32], i64)> {
-        if claim.is_reusable {
+        if claim.subject == Subject::ReusableRequest {
             return None;
         }
         let base: [u8; 32];
@@ -295,7 +302,7 @@ impl Scheme {
             key.update(part);
         }
         // The nonce of a request may come back in the response.
-        if claim.is_response {
+        if claim.subject == Subject::Response {
             key.update(b"response");
         }
         let end = claim.claims.end(claim.max_age).map_or(i64::MAX, |end| end.div_euclid(1000) + 1);
@@ -318,7 +325,7 @@ impl Scheme {
         // some providers; it opens those routes that say so.
         let carries = self.claims_in_body() && claim.uncovered_body;
         let says_something = if body.is_empty() { self.empty_body } else { covers_body || carries };
-        if !says_something && !claim.is_response && !self.coverage.is_addressed() {
+        if !says_something && claim.subject != Subject::Response && !self.coverage.is_addressed() {
             return Err(Error::new(Code::NotCovered, "no body is covered, and nothing else"));
         }
         claim.claims.check_window(now, claim.max_age)

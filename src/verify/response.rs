@@ -1,6 +1,6 @@
 //! Responses: a claim is read from one, and from the request that it answers.
 
-use super::{Claim, Received, Terms};
+use super::{Claim, Received, Subject, Terms};
 use crate::error::{Error, Result};
 use crate::message_signature::Message;
 use crate::request::{Fields, Request, check_length, check_method, check_status, own_origin};
@@ -53,8 +53,7 @@ impl Scheme {
                 uncovered_body: false,
                 aws_sigv4: None,
                 leaves_type: false,
-                is_reusable: false,
-                is_response: true,
+                subject: Subject::Response,
             }),
             Err(error) => Err(Error { key_id: claims.key_id, ..error }),
         }
