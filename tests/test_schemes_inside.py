@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
+from body_claims import NOTIFICATION
 from judged import HOST, KEY, NONCE, NOW, ORIGIN, OTHER_KEY, as_message, as_request, field_of, with_field
 from reference import INSIDE, Message
 from sealgate import Rejected, Request, Signer, Verified, Verifier, schemes
@@ -21,6 +22,7 @@ from sealgate.exceptions import Expired, InvalidSignature, NotCovered, Replayed,
 _JSON = [("Host", HOST), ("Content-Type", "application/json")]
 _FORM = [("Host", HOST), ("Content-Type", "application/x-www-form-urlencoded")]
 MESSAGES = {
+    "adyen": Message("POST", "/orders", _JSON, NOTIFICATION),
     "linear": Message("POST", "/orders", _JSON, b'{"action": "create", "n": [1.5, null]}'),
     "mailgun": Message("POST", "/orders", _JSON, b'{"event-data": {"event": "opened"}}'),
     "twilio": Message("POST", "/orders?b=2&a=1", _FORM, b"To=%2B1+5&Body=%E2%82%AC&To=&Body=~*"),
@@ -36,7 +38,8 @@ def signed(name: str, message: Message | None = None, key: bytes = KEY, created:
 
 
 def verifier(name: str, now: float = NOW, **settings: Any) -> Verifier:
-    return Verifier(schemes.by_name()[name], **{"keys": KEY, "origin": ORIGIN, "clock": lambda: now, **settings})
+    settings = {"keys": INSIDE[name].key(KEY), "origin": ORIGIN, "clock": lambda: now, **settings}
+    return Verifier(schemes.by_name()[name], **settings)
 
 
 def uncovered(name: str) -> frozenset[str]:
@@ -80,7 +83,7 @@ def test_what_the_judge_signs_we_accept(name: str) -> None:
 def test_what_we_sign_the_judge_accepts(name: str) -> None:
     message = MESSAGES[name]
     request = Request(message.method, message.target, list(message.headers), message.body, origin=ORIGIN)
-    ours = as_message(Signer(schemes.by_name()[name], key=KEY, clock=lambda: NOW).sign(request))
+    ours = as_message(Signer(schemes.by_name()[name], key=INSIDE[name].key(KEY), clock=lambda: NOW).sign(request))
     assert judge(name, ours) is not None
     assert NOW == verify(name, ours).created if name in TIMED else True
 
@@ -228,6 +231,15 @@ _json = st.dictionaries(_text, st.none() | st.integers(-9, 9) | _text, max_size=
     lambda value: json.dumps(value).encode()
 )
 _form = st.lists(st.tuples(_text, _text), max_size=4).map(lambda pairs: urlencode(pairs).encode())
+_item = st.fixed_dictionaries(
+    {
+        **dict.fromkeys(("pspReference", "merchantAccountCode", "merchantReference", "eventCode", "success"), _text),
+        "amount": st.fixed_dictionaries({"currency": _text, "value": st.integers(-9, 9) | st.none() | _text}),
+    },
+    optional={"originalReference": _text, "additionalData": st.just({"hmacSignature": 1})},
+)
+_notification = _item.map(lambda item: json.dumps({"notificationItems": [{"NotificationRequestItem": item}]}).encode())
+_BODIES = {"twilio": _form, "adyen": _notification}
 _pieces = [
     b"",
     b"0",
@@ -245,6 +257,8 @@ _pieces = [
     b"1e3",
     b"\xff",
     b'"webhookTimestamp":1,',
+    b',{"NotificationRequestItem":{}}',
+    b'"originalReference":"",',
     b"bodySHA256=00&",
 ]
 
@@ -257,7 +271,7 @@ def spliced(octets: bytes, draw: st.DrawFn) -> bytes:
 @st.composite
 def near(draw: st.DrawFn, name: str) -> Message:
     """Changed before it was signed, after, or both."""
-    body = draw(_form if name == "twilio" else _json)
+    body = draw(_BODIES.get(name, _json))
     message = replace(MESSAGES[name], body=body, method=draw(st.sampled_from(["POST", "GET"])))
     kinds = ["application/json; charset=utf-8", "application/x-www-form-urlencoded;charset=UTF-8", "text/plain"]
     if draw(st.booleans()):
