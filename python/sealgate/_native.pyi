@@ -270,7 +270,8 @@ class Scheme:
     `base`: the template of what is signed, or several, of which any counts. `fields`: templates of header fields; a
     message may do without one whose name ends with `?`. `query`: templates of query parameters. `key`: how the party
     writes its keys, as `form` of `Key`. `json`: templates of members of the body, by JSON pointers (RFC 6901); they
-    are strings, but a time that stands alone may be a number.
+    are strings, but a time that stands alone may be a number. In a pointer, also in a part `{json:...}`, `0` is the
+    only element of an array, never a member of that name, and no other index is taken.
     """
 
     def __new__(
