@@ -62,7 +62,6 @@ enum Stated {
 }
 
 /// What a request says of itself, unproven.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, of one message")]
 pub struct Claim {
     claims: Claims,
     base: SignatureBase,
