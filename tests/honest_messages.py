@@ -18,7 +18,14 @@ from reference import Message, Refused, aws_sigv4, mac
 from sealgate import Key, Request, Scheme, Verifier
 
 _KINDS = {"form": "application/x-www-form-urlencoded"}
-_BODIES = {None: b'{"data": 1, "signature": {}}', "form": b"data=1&a=b"}
+#: What is sent: to a scheme that signs members, all that it signs.
+_BODIES = {
+    "json": b'{"data": 1, "signature": {}}',
+    "form": b"data=1&a=b",
+    "adyen": b'{"notificationItems": [{"NotificationRequestItem": {"pspReference": "1", "merchantAccountCode": "Shop", '
+    b'"merchantReference": "2", "amount": {"value": 3, "currency": "EUR"}, "eventCode": "AUTHORISATION", '
+    b'"success": "true"}}]}',
+}
 #: How a party writes a key.
 FORMS: dict[str, Callable[[bytes], str]] = {
     "text": bytes.decode,
@@ -62,9 +69,14 @@ class Honest:
     def unsigned(self) -> Message:
         form = self.scheme.body_form
         bare = "body-not-covered" in self.scheme.weaknesses() and not self.scheme.members
-        body = b"" if bare else _BODIES.get(form, _BODIES[None]) if self.body is None else self.body
+        body = b"" if bare else self.usual_body if self.body is None else self.body
         fields = [("Host", HOST), ("Content-Type", _KINDS.get(form or "", "application/json"))]
         return Message("POST", "/orders", fields, body, dict.fromkeys(self.scheme.params, "doc-1"))
+
+    @property
+    def usual_body(self) -> bytes:
+        kind = "form" if self.scheme.body_form == "form" else "json"
+        return _BODIES.get(self.scheme.name, _BODIES[kind])
 
     @property
     def key_id(self) -> str | None:

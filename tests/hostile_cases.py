@@ -37,6 +37,8 @@ def _without(value: object, text: str) -> object:
     """The JSON value without the member that is this text."""
     if isinstance(value, dict):
         return {name: _without(each, text) for name, each in value.items() if each != text}
+    if isinstance(value, list):
+        return [_without(each, text) for each in value]
     return value
 
 
