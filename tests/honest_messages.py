@@ -201,6 +201,11 @@ def _differing(where: int | str, text: bytes, others: list[dict[int | str, bytes
     return Spot(where, differs[0], end)
 
 
+def as_large(honest: Honest, message: Message) -> Message:
+    """The honest message, with blanks behind its body, if it has to be as large as that of `message`."""
+    return replace(honest.message, body=honest.message.body + b" " * (len(message.body) - len(honest.message.body)))
+
+
 def text_at(message: Message, spot: Spot) -> bytes:
     return texts_of(message)[spot.where][spot.start : spot.end]
 

@@ -61,14 +61,19 @@ class Peer:
     verify: Callable[[Message, Fields], object]
     refusals: tuple[type[Exception], ...] = ()
 
-    def verdict(self, message: Message) -> str:
-        """`accepted`, `refused`, or the name of the exception that escapes."""
-        try:
-            return "refused" if self.verify(message, Fields(message)) is False else "accepted"
-        except self.refusals:
-            return "refused"
-        except Exception as error:
-            return type(error).__name__
+    def asked(self, message: Message) -> Callable[[], str]:
+        """What says `accepted`, `refused`, or the name of the exception that escapes."""
+        fields = Fields(message)
+
+        def verdict() -> str:
+            try:
+                return "refused" if self.verify(message, fields) is False else "accepted"
+            except self.refusals:
+                return "refused"
+            except Exception as error:
+                return type(error).__name__
+
+        return verdict
 
 
 def _text(message: Message) -> str:
