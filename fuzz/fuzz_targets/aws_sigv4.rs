@@ -38,7 +38,9 @@ fuzz_target!(|text: &[u8]| {
     let Some((fields, parameters)) = signed(scheme, &first) else { return };
     let one = with_signature(&first, &fields, &parameters);
     if let Err(error) = verdict(scheme, &one, &RING) {
-        assert_eq!(Code::NotCovered, error.code, "{error}: {one:?}");
+        // Something beside the signature may be wrong with it, such as its length or its host.
+        let ours = [Code::InvalidSignature, Code::UnknownKey, Code::Expired, Code::DigestMismatch];
+        assert!(!ours.contains(&error.code), "{error}: {one:?}");
         return;
     }
     let other = with_signature(&second, &fields, &parameters);
@@ -70,11 +72,11 @@ fn signed(scheme: &Scheme, message: &Message) -> Option<(Vec<(Vec<u8>, Vec<u8>)>
     let signed = scheme.sign(to_sign, &ACME, Some("acme"), NOW, "").ok()?;
     let fields = signed.fields.into_iter().map(|(name, value)| (name.into_bytes(), value.into_bytes())).collect();
     let added = signed.target.unwrap_or_default();
+    let start = added.windows(16).rposition(|window| window == b"X-Amz-Algorithm=").unwrap_or(added.len());
     // An earlier signature in the query, and pieces of nothing, are not kept.
-    if !added.is_empty() && !added.starts_with(&target.text()) {
+    if !added.is_empty() && added[..start.saturating_sub(1)] != target.text() {
         return None;
     }
-    let start = added.windows(16).rposition(|window| window == b"X-Amz-Algorithm=").unwrap_or(added.len());
     Some((fields, added[start..].to_vec()))
 }
 
