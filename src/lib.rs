@@ -30,6 +30,7 @@ pub mod target;
 pub mod template;
 pub mod templates;
 pub mod times;
+pub mod token;
 pub mod transform;
 pub mod verify;
 

@@ -19,6 +19,7 @@ from sealgate._native import (
 )
 from sealgate.envelope import Envelope
 from sealgate.exceptions import CanonicalizationError, ConfigurationError, Rejected, SealgateError, Unavailable
+from sealgate.scope import Scope
 from sealgate.signer import Signer
 from sealgate.verifier import Verifier
 
@@ -33,6 +34,7 @@ __all__ = [
     "Request",
     "Response",
     "Scheme",
+    "Scope",
     "SealgateError",
     "Signer",
     "Unavailable",

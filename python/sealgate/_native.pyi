@@ -7,6 +7,7 @@ from typing_extensions import disjoint_base
 
 __all__ = [
     "Claim",
+    "Granted",
     "Key",
     "KeyRing",
     "Members",
@@ -15,6 +16,7 @@ __all__ = [
     "Request",
     "Response",
     "Scheme",
+    "Token",
     "Verified",
     "__version__",
     "canonicalize",
@@ -425,3 +427,43 @@ class ReplaySet:
     def release(self, key: bytes, expires: int, key_id: str | None = None, /) -> None:
         """Of what this caller began: it is as if it had never been seen."""
     def __len__(self) -> int: ...
+
+@final
+class Token:
+    """A token as received (`sealgate.Scope`), unproven. Raises `SignatureMalformed`, whatever `text` is."""
+
+    def __new__(cls, text: str) -> Token: ...
+    @staticmethod
+    def sign(
+        ring: KeyRing, subject: str, key_id: str | None, now: float, life: int, nonce: bytes | None, claims: bytes
+    ) -> str:
+        """The text of a token for `subject`, by the key that `KeyRing.newest` gives. `nonce`: 16 octets, for a single
+        use. `claims`: a JSON object in canonical form, or nothing."""
+    @property
+    def key_id(self) -> str | None: ...
+    def end(self, max_age: int) -> int:
+        """The last Unix second in which it can be accepted."""
+    def check_window(self, now: float, max_age: int) -> None:
+        """Raises `Expired`."""
+    def authenticate(self, ring: KeyRing, subject: str, now: float) -> Granted:
+        """Raises `UnknownKey`, `InvalidSignature`, or `SignatureMalformed` for proven claims that are not canonical."""
+
+@final
+class Granted:
+    """What a token permits, proven. `created` and `expires`: Unix seconds, of which the last still counts."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def key_id(self) -> str | None:
+        """The ring's own; None for an anonymous key."""
+    @property
+    def created(self) -> int: ...
+    @property
+    def expires(self) -> int: ...
+    @property
+    def claims(self) -> dict[str, Any]:
+        """Empty where there are none."""
+    @property
+    def nonce(self) -> str | None:
+        """Base64url; None where the token may be used again."""

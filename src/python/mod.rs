@@ -9,6 +9,7 @@ mod response;
 mod rows;
 mod scheme;
 mod still;
+mod token;
 mod values;
 
 use pyo3::prelude::*;
@@ -73,6 +74,7 @@ mod _native {
     use super::{
         claim::Claim, claim::Verified, json::canonicalize, json::canonicalize_json, keys::Key, keys::KeyRing,
         replay::ReplaySet, request::Origins, request::Request, response::Response, scheme::Members, scheme::Scheme,
+        token::Granted, token::Token,
     };
 
     #[pymodule_init]

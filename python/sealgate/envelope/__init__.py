@@ -25,7 +25,7 @@ from typing import Any, get_origin
 from sealgate._native import Key, KeyRing, canonicalize_json
 from sealgate.envelope.by_hand import ByHand
 from sealgate.envelope.claim import Opened
-from sealgate.envelope.timed import Keys, Timed, whole
+from sealgate.envelope.timed import Timed
 from sealgate.exceptions import (
     BodyMalformed,
     BodyTooLarge,
@@ -34,6 +34,7 @@ from sealgate.exceptions import (
     SignatureMalformed,
     SignatureMissing,
 )
+from sealgate.purpose import Keys, whole
 from sealgate.replay import ReplayStore
 from sealgate.steps import Steps, arun, run
 

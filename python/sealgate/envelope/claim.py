@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sealgate.exceptions import Expired, SignatureMalformed
+from sealgate.purpose import NAME, framed
 
-__all__ = ["KEY_ID", "Claim", "Opened", "framed"]
+__all__ = ["Claim", "Opened"]
 
 VERSION = "v1"
 LONGEST = 8 * 1024
-KEY_ID = re.compile(r"[ -~]{1,256}")
 _SECONDS = "0|[1-9][0-9]{0,11}"
 # 342: 256 octets of a key id; 43: 32 of a signature.
 _TEXT = re.compile(
@@ -74,15 +74,9 @@ class Claim(NamedTuple):
             raise Expired("too old, from the future, or past its own end")
 
 
-def framed(*parts: str | int | None) -> bytes:
-    """Each part as UTF-8 after its length, in 8 octets; none is empty. No two lists of parts give the same octets."""
-    octets = [b"" if part is None else str(part).encode() for part in parts]
-    return b"".join(len(part).to_bytes(8, "big") + part for part in octets)
-
-
 def _key_id(text: str) -> str | None:
     key_id = _decoded(text).decode("latin-1")
-    if key_id and not KEY_ID.fullmatch(key_id):
+    if key_id and not NAME.fullmatch(key_id):
         raise SignatureMalformed("key id: 1 to 256 printable characters")
     return key_id or None
 
