@@ -14,10 +14,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
 
-from sealgate import Key, KeyRing, Rejected, Request, Scheme, Signer, Verifier, schemes
+from sealgate import Key, KeyRing, Rejected, Request, Scheme, Scope, Signer, Verifier, schemes
 
 _ORIGIN = "https://api.shop.example"
 _NOW = 1_800_000_000
@@ -28,8 +29,6 @@ _APART = 0.01
 _RINGS = ((1, 0), (2, 0), (2, 1), (5, 0), (5, 3))
 #: Ids of one length: it is public, and each octet of it costs. `thin` has one key, `wide` all of them.
 _ASKED = ("wide", "thin", "none")
-#: The key as it is, and one that is derived for each message.
-_SCHEMES = (schemes.RFC9421, schemes.AWS_SIGV4)
 _NOBODYS = b"thirty-two octets of nobody's key"
 
 
@@ -40,19 +39,19 @@ def main() -> int:
         return 1
     counts = _instructions(valgrind)
     worst = 0.0
-    print("scheme     candidates  ended  " + "  ".join(f"{key_id:>8}" for key_id in _ASKED) + "  apart")
-    for scheme, (candidates, ended) in product(_SCHEMES, _RINGS):
+    print("what       candidates  ended  " + "  ".join(f"{key_id:>8}" for key_id in _ASKED) + "  apart")
+    for what, (candidates, ended) in product(_WAYS, _RINGS):
         row = [counts.pop(0) for _ in _ASKED]
         apart = (max(row) - min(row)) / min(row)
         worst = max(worst, apart)
         cells = "  ".join(f"{count:8.0f}" for count in row)
-        print(f"{scheme.name:9}  {candidates:10}  {ended:5}  {cells}  {apart:.3%}")
+        print(f"{what:9}  {candidates:10}  {ended:5}  {cells}  {apart:.3%}")
     return 0 if worst <= _APART else 1
 
 
 def refuse() -> None:
-    """Requests that name each key id and are signed with nobody's key; between two of them a part of callgrind's ends."""
-    refusals = [_refusals(*each) for each in product(_SCHEMES, _RINGS, _ASKED)]
+    """What names each key id and is signed with nobody's key; between two of them a part of callgrind's ends."""
+    refusals = [_refusals(*each) for each in product(_WAYS.values(), _RINGS, _ASKED)]
     for refusal in refusals:
         refusal(20)  # keys prepare their states at the first use
     time.clock_getres(time.CLOCK_MONOTONIC)
@@ -61,26 +60,44 @@ def refuse() -> None:
         time.clock_getres(time.CLOCK_MONOTONIC)
 
 
-def _refusals(scheme: Scheme, ring: tuple[int, int], key_id: str) -> Callable[[int], None]:
+def _refusals(way: _Way, ring: tuple[int, int], key_id: str) -> Callable[[int], None]:
     candidates, ended = ring
     wide = [
         Key(b"one of several keys, this is nr %02d" % n, not_after=_NOW if n < ended else None)
         for n in range(candidates)
     ]
     keys = KeyRing({"thin": b"thirty-two octets of the thin key", "wide": wide})
-    verifier = Verifier(scheme, keys=keys, origin=_ORIGIN, replay="off", clock=_clock)
-    request = Request("POST", "/orders", [("Content-Type", "application/json")], b'{"total":1}', origin=_ORIGIN)
-    signed = Signer(scheme, key=_NOBODYS, key_id=key_id, clock=_clock).sign(request)
+    verify = way(keys, key_id)
 
     def refuse(rounds: int) -> None:
         for _ in range(rounds):
             try:
-                verifier.verify(signed)
+                verify()
             except Rejected:
                 continue
             raise AssertionError("nobody's signature was accepted")
 
     return refuse
+
+
+def _request(scheme: Scheme, keys: KeyRing, key_id: str) -> Callable[[], object]:
+    verifier = Verifier(scheme, keys=keys, origin=_ORIGIN, replay="off", clock=_clock)
+    request = Request("POST", "/orders", [("Content-Type", "application/json")], b'{"total":1}', origin=_ORIGIN)
+    return partial(verifier.verify, Signer(scheme, key=_NOBODYS, key_id=key_id, clock=_clock).sign(request))
+
+
+def _token(keys: KeyRing, key_id: str) -> Callable[[], object]:
+    nobodys = Scope("download:resource", keys={key_id: _NOBODYS}, clock=_clock)
+    return partial(Scope("download:resource", keys=keys, clock=_clock).verify, nobodys.token("doc-123"), "doc-123")
+
+
+_Way = Callable[[KeyRing, str], Callable[[], object]]
+#: The key as it is, one that is derived for each message, and one that is derived for its purpose.
+_WAYS: dict[str, _Way] = {
+    "rfc9421": partial(_request, schemes.RFC9421),
+    "aws-sigv4": partial(_request, schemes.AWS_SIGV4),
+    "token": _token,
+}
 
 
 def _clock() -> float:
@@ -103,7 +120,7 @@ def _instructions(valgrind: str) -> list[float]:
         parts = sorted(Path(folder).glob("out.*"), key=lambda part: int(part.suffix[1:]))
         totals = [re.search(r"^totals: (\d+)", part.read_text(), re.MULTILINE) for part in parts]
     counts = [int(total[1]) / _ROUNDS for total in totals if total]
-    return counts[-len(_SCHEMES) * len(_RINGS) * len(_ASKED) :]
+    return counts[-len(_WAYS) * len(_RINGS) * len(_ASKED) :]
 
 
 if __name__ == "__main__":

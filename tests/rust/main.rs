@@ -11,3 +11,4 @@ mod replay;
 mod replay_shared;
 mod target;
 mod template;
+mod token;
