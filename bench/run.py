@@ -28,6 +28,7 @@ import messages
 import providers
 import replaying
 import signed_requests
+import tokens
 import wsgi_frameworks
 from timing import Pace, Result, Section
 
@@ -38,6 +39,7 @@ SECTIONS: list[Section] = [
     *providers.SECTIONS,
     *signed_requests.SECTIONS,
     *replaying.SECTIONS,
+    *tokens.SECTIONS,
     *canonical_json.SECTIONS,
     *memory.SECTIONS,
     *wsgi_frameworks.SECTIONS,

@@ -138,7 +138,7 @@ def _ignore(*_: Any) -> None:
 
 def _django(pace: Pace) -> Mapping[str, Case]:
     gates = verifiers()
-    _configure(ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None, ROOT_URLCONF=__name__, SECRET_KEY="for this table only")
+    configure_django()
     environs = [_environ(fields) for fields in signed_pool(pace)]
 
     def application(*middleware: str) -> Application:
@@ -161,9 +161,12 @@ def _django(pace: Pace) -> Mapping[str, Case]:
     }
 
 
-def _configure(**given: Any) -> None:
+def configure_django() -> None:
+    """Once in a process."""
     if not settings.configured:
-        settings.configure(**given)
+        settings.configure(
+            ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None, ROOT_URLCONF=__name__, SECRET_KEY="for this table only"
+        )
         django.setup()
 
 

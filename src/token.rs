@@ -6,7 +6,8 @@
 //! 8 octets, and all that comes before the signature. Every part has a size of its own or an end, so no two lists of
 //! parts give the same octets; and strict base64url gives no two texts the same.
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::error::{Code, Error, Result};
 use crate::json::{Canonical, Options};
@@ -22,8 +23,10 @@ const KEY_ID: usize = 256;
 const NONCE: usize = 16;
 /// Octets of a signature.
 const SIGNATURE: usize = 32;
+/// Octets of what every token has.
+const LEAST: usize = 1 + 5 + 4 + 1 + SIGNATURE;
 /// Characters of a token whose parts are as long as they may be.
-const LONGEST: usize = (1 + 5 + 4 + NONCE + KEY_ID + 1 + CLAIMS + SIGNATURE) * 4 / 3 + 1;
+const LONGEST: usize = (LEAST + NONCE + KEY_ID + CLAIMS) * 4 / 3 + 1;
 /// Seconds have at most 12 digits.
 const LATEST: u64 = 1_000_000_000_000;
 /// Seconds by which the clocks of those who sign and those who verify may differ.
@@ -45,22 +48,24 @@ pub struct Facts {
     pub life: u32,
     /// Of a token that may be used once.
     pub nonce: Option<[u8; NONCE]>,
-    /// A JSON object in canonical form, or nothing.
+    /// A JSON object with members, of at most 2048 octets in canonical form; or nothing. Whatever else is signed here is
+    /// refused when it is read.
     pub claims: Vec<u8>,
 }
 
 impl Facts {
     /// The text that permits what `key` is for, on `subject`.
-    pub fn sign(&self, key: &Key, subject: &[u8]) -> Result<String> {
-        self.check_claims()?;
+    #[must_use]
+    pub fn sign(&self, key: &Key, subject: &[u8]) -> String {
         let mut octets = self.write();
         let signature = signature(key, subject, &octets);
         octets.extend_from_slice(signature.octets());
-        Ok(Base64UrlUnpadded::encode_string(&octets))
+        BASE64_URL_SAFE_NO_PAD.encode(&octets)
     }
 
     fn write(&self) -> Vec<u8> {
-        let mut octets = vec![if self.nonce.is_some() { ONCE } else { REUSABLE }];
+        let mut octets = Vec::with_capacity(LEAST + NONCE + KEY_ID + self.claims.len());
+        octets.push(if self.nonce.is_some() { ONCE } else { REUSABLE });
         octets.extend_from_slice(&self.created.to_be_bytes()[3..]);
         octets.extend_from_slice(&self.life.to_be_bytes());
         octets.extend_from_slice(self.nonce.as_ref().map_or(&[], |nonce| nonce));
@@ -100,7 +105,7 @@ impl Facts {
         if self.claims.is_empty() || whole(&self.claims) {
             return Ok(());
         }
-        Err(Error::malformed("token: claims that are no object with members in canonical form, of at most 2048 octets"))
+        Err(Error::malformed("token: claims that are no object with members in canonical form"))
     }
 }
 
@@ -123,7 +128,7 @@ impl Token {
         if text.len() > LONGEST {
             return None;
         }
-        let octets = Base64UrlUnpadded::decode_vec(text).ok()?;
+        let octets = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let (signed, signature) = octets.split_at_checked(octets.len().checked_sub(SIGNATURE)?)?;
         let signature = Signature::received(signature, Hash::Sha256)?;
         Some(Self { facts: Facts::read(signed)?, signed: signed.to_vec(), signature })

@@ -74,6 +74,16 @@ def test_whole_requests_and_the_store_are_compared(rows: list[dict[str, Any]]) -
     } == names(rows, "replay store")
 
 
+@pytest.mark.parametrize("claims", ["no claims", "claims of 200 B", "claims of 2 KB"])
+def test_tokens_are_compared_with_what_signs_values(rows: list[dict[str, Any]], claims: str) -> None:
+    expected = {
+        (f"Scope.{ours}", f"{peer} {theirs}")
+        for ours, theirs in (("token", "dumps"), ("verify", "loads"))
+        for peer in ("itsdangerous", "django.core.signing")
+    }
+    assert expected == names(rows, f"a token for a UUID, {claims}")
+
+
 DOCUMENTS = {
     *("webhook, 390 B", "push event, 7 KB", "nested, 1 MB", "numbers, 1 MB", "unicode, 1 MB"),
     *("orders, indented, 100 KB", "JSON Schema draft 7, indented, 5 KB", "emoji, 530 KB"),

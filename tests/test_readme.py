@@ -17,6 +17,7 @@ import httpx2
 import pytest
 
 from sealgate import Request, Scheme, Signer, Verifier, schemes
+from sealgate.exceptions import InvalidSignature, Replayed
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -64,9 +65,15 @@ def test_the_canonical_example_runs() -> None:
 
 def test_the_envelope_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_KEY", KEY)
-    exec(compile(BLOCKS["envelope"], "README.md", "exec"), {})
-    with pytest.raises(AssertionError):
-        exec(compile(BLOCKS["envelope"].replace('== {"total": 100}', '== {"total": 101}'), "README.md", "exec"), {})
+    names: dict[str, Any] = {}
+    exec(compile(BLOCKS["envelope"], "README.md", "exec"), names)
+    with pytest.raises(Replayed):
+        names["downloads"].verify(names["token"], "doc-123")
+    for right, wrong in (('== {"total": 100}', '== {"total": 101}'), ('== {"name": "report', '== {"name": "other')):
+        with pytest.raises(AssertionError):
+            exec(compile(BLOCKS["envelope"].replace(right, wrong), "README.md", "exec"), {})
+    with pytest.raises(InvalidSignature):
+        exec(compile(BLOCKS["envelope"].replace('token, "doc-123"', 'token, "doc-124"'), "README.md", "exec"), {})
 
 
 class _Quiet(WSGIRequestHandler):

@@ -47,7 +47,7 @@ impl Token {
             nonce,
             claims: claims.to_vec(),
         };
-        Ok(facts.sign(key, subject.as_bytes())?)
+        Ok(facts.sign(key, subject.as_bytes()))
     }
 
     #[getter]
