@@ -164,13 +164,20 @@ def test_subjects_and_texts_are_looked_at_before_any_key_is() -> None:
     assert [] == asked
 
 
-def test_keys_in_a_file_change_while_it_is_looked_at(tmp_path: Path) -> None:
-    folder = tmp_path / "keys"
-    folder.mkdir()
-    (folder / "acme").write_bytes(OTHER_KEY)
-    own = scope(keys=f"dir:{folder}", key_id="acme")
-    assert "signature-invalid" == verdict(own, token())
-    assert SAID == verdict(own, own.token(SUBJECT))
+def test_keys_of_a_source_that_change_count_from_then_on() -> None:
+    old, new = KeyRing({"acme": OTHER_KEY}), KeyRing({"acme": KEY})
+    now = [old]
+    own = scope(keys=lambda key_id, request: now[0])
+    made = own.token(SUBJECT)
+    assert [SAID, "signature-invalid"] == [verdict(own, text) for text in (made, token())]
+    now[0] = new
+    assert ["signature-invalid", SAID] == [verdict(own, text) for text in (made, token())]
+
+
+def test_keys_may_be_files(tmp_path: Path) -> None:
+    (tmp_path / "acme").write_bytes(KEY)
+    own = scope(keys=f"dir:{tmp_path}")
+    assert [SAID, SAID] == [verdict(own, text) for text in (own.token(SUBJECT), token())]
 
 
 @pytest.mark.parametrize("answer", [b"short", 17, OSError("no vault"), StopIteration(1), {"acme": KEY}], ids=repr)
