@@ -135,6 +135,13 @@ class Recording:
         return True
 
 
+def test_a_clock_that_gives_no_number_is_past_every_end() -> None:
+    """As 0 it would take what was signed in 1970."""
+    signed = JUDGED["slack"].signed(created=0)
+    with pytest.raises(Expired):
+        JUDGED["slack"].verifier(now=math.nan, replay="off").verify(as_request(signed))
+
+
 @each_driver
 @each_timed
 def test_a_message_is_accepted_once(judged: Judged, verify: Verify) -> None:

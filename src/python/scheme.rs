@@ -397,7 +397,8 @@ fn checked_age(max_age: Option<i64>) -> Result<Option<i64>, Error> {
     Ok(max_age)
 }
 
+/// A clock that gives no number is past the end of everything.
 #[allow(clippy::cast_possible_truncation)] // saturates, which is as far from any window as it gets
 pub(super) fn milliseconds(seconds: f64) -> i64 {
-    (seconds * 1000.0).floor() as i64
+    if seconds.is_nan() { i64::MAX } else { (seconds * 1000.0).floor() as i64 }
 }
