@@ -23,6 +23,8 @@ pub enum ClaimName {
     KeyId,
     /// The digest of the body.
     Digest,
+    /// The methods that the signature is for.
+    Methods,
 }
 
 impl ClaimName {
@@ -33,13 +35,14 @@ impl ClaimName {
     }
 }
 
-pub(crate) const CLAIMS: [(&str, ClaimName); 6] = [
+pub(crate) const CLAIMS: [(&str, ClaimName); 7] = [
     ("created", ClaimName::Created),
     ("expires", ClaimName::Expires),
     ("nonce", ClaimName::Nonce),
     ("message_id", ClaimName::MessageId),
     ("key_id", ClaimName::KeyId),
     ("digest", ClaimName::Digest),
+    ("methods", ClaimName::Methods),
 ];
 
 /// What a message says of itself, unproven.
@@ -57,6 +60,8 @@ pub struct Claims {
     pub message_id: Option<String>,
     /// The digest of the body, and the text it was received in.
     pub digest: Option<(String, ContentDigest)>,
+    /// The methods that the signature is for, a dot between them.
+    pub methods: Option<String>,
     /// Decoded and of the right size; the others can match nothing.
     pub signatures: Vec<Signature>,
     /// How many were given.
@@ -76,6 +81,7 @@ impl Claims {
             ClaimName::MessageId => self.message_id.as_deref(),
             ClaimName::KeyId => self.key_id.as_deref(),
             ClaimName::Digest => self.digest.as_ref().map(|(text, _)| text.as_str()),
+            ClaimName::Methods => self.methods.as_deref(),
         }
     }
 
@@ -93,6 +99,7 @@ impl Claims {
             ClaimName::Nonce => self.nonce = Some(plain(text, 16, "nonce")?),
             ClaimName::MessageId => self.message_id = Some(plain(text, 1, "message id")?),
             ClaimName::KeyId => self.key_id = Some(plain(text, 1, "key id")?),
+            ClaimName::Methods => self.methods = Some(plain(text, 1, "methods")?),
             ClaimName::Digest => unreachable!("a digest is read by its transforms"),
         }
         Ok(())
@@ -126,6 +133,30 @@ impl Claims {
         if self.expires.as_ref().is_some_and(|expires| expires.milliseconds < created.milliseconds) {
             return Err(Error::malformed("it ends before it begins"));
         }
+        Ok(())
+    }
+
+    /// Refuses a method that the message is not for, where it says so. Methods are case-sensitive (RFC 9110, 9.1), and
+    /// HEAD is no GET here: what a method answers is the application's to say.
+    pub fn check_method(&self, method: &[u8]) -> Result<()> {
+        match &self.methods {
+            Some(methods) if !methods.split('.').any(|one| one.as_bytes() == method) => {
+                Err(Error::new(Code::NotCovered, "signed for another method"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets nothing but its own end bound its age, which is at most `longest` seconds after it was made.
+    pub fn end_itself(&mut self, longest: i64) -> Result<()> {
+        let (Some(created), Some(expires)) = (&self.created, &self.expires) else {
+            return Err(ClaimName::Expires.absent());
+        };
+        let lasts = expires.milliseconds.saturating_sub(created.milliseconds);
+        if !(1..=longest.saturating_mul(1000)).contains(&lasts) {
+            return Err(Error::malformed("it lasts longer than it may, or not at all"));
+        }
+        self.ends_itself = true;
         Ok(())
     }
 

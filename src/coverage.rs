@@ -107,6 +107,12 @@ impl Coverage {
         coverage
     }
 
+    /// Of what is made to be sent as often as one likes while it lasts, unless it says a nonce.
+    #[must_use]
+    pub fn reusable(self) -> Self {
+        Self { is_reusable: true, ..self }
+    }
+
     /// Of a message signature that covers these components, its parameters, of which a `nonce` may be one, and the digest
     /// of a body where there is one.
     #[must_use]
@@ -194,8 +200,8 @@ impl Coverage {
     #[must_use]
     pub fn replay_class(&self) -> ReplayClass {
         match (self.has(Aspect::Created), self.has(Aspect::Nonce)) {
-            _ if self.is_reusable => ReplayClass::Reusable,
             (true, true) => ReplayClass::Nonce,
+            _ if self.is_reusable => ReplayClass::Reusable,
             (true, false) => ReplayClass::Base,
             (false, _) => ReplayClass::None,
         }
@@ -210,6 +216,7 @@ impl Coverage {
                 self.aspects.insert(Aspect::Nonce);
             }
             ClaimName::Digest => self.add("body", &[Aspect::Digest]),
+            ClaimName::Methods => self.add("@method", &[Aspect::Method]),
             ClaimName::Expires | ClaimName::MessageId | ClaimName::KeyId => {}
         }
     }

@@ -7,11 +7,14 @@ use crate::claims::ClaimName;
 use crate::coverage::Coverage;
 use crate::error::{Error, Result};
 use crate::json::Form as JsonForm;
-use crate::key::KeyForm;
+use crate::key::{Key, KeyForm};
 use crate::mac::Hash;
 use crate::message_signature::{self as message, Choices, Policy};
 use crate::part::{Hole, Source};
 use crate::templates::{Carriers, Templates};
+
+/// What the key of links is derived for, beside the scheme's name.
+const LINKS: &str = "sealgate links";
 
 /// How a party signs.
 pub struct Scheme {
@@ -47,6 +50,7 @@ impl Scheme {
         let coverages =
             templates.bases.iter().map(|base| Coverage::of_template(base, hash, &carriers, &query, &members));
         let coverage = coverages.reduce(Coverage::and).unwrap_or_else(|| unreachable!("a scheme has a base"));
+        let coverage = if templates.longest.is_some() { coverage.reusable() } else { coverage };
         let form = Form::Template(templates);
         let scheme = Self { name, hash, key, form, coverage, empty_body };
         scheme.check_accepted(accept)?;
@@ -144,6 +148,24 @@ impl Scheme {
     #[must_use]
     pub fn claims_in_body(&self) -> bool {
         self.templates().is_some_and(|templates| !templates.members.is_empty())
+    }
+
+    /// Of a scheme of links, whose query carries its own signature: the seconds that one may last.
+    #[must_use]
+    pub fn longest(&self) -> Option<i64> {
+        self.templates()?.longest
+    }
+
+    /// The key derived for the scheme's links, so that no signature of a request, or of anything else, is one of a link;
+    /// None for any other scheme, which signs with the key itself.
+    pub(crate) fn link_key(&self, key: &Key) -> Option<Key> {
+        self.longest()?;
+        let label: Vec<u8> = [LINKS, &self.name]
+            .iter()
+            .flat_map(|part| [&(part.len() as u64).to_be_bytes(), part.as_bytes()].concat())
+            .collect();
+        let derived = key.derive(&label);
+        Some(derived.unwrap_or_else(|_| unreachable!("32 octets of HKDF are a key that nobody has published")))
     }
 
     /// The fields that carry it.

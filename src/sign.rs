@@ -39,6 +39,10 @@ pub struct ToSign<'a> {
     pub params: &'a Params,
     /// The body.
     pub body: &'a [u8],
+    /// When the signature is to end, in Unix seconds, where the scheme says so; of a link a minute later if omitted.
+    pub expires: Option<i64>,
+    /// The methods that a link is for; if there are none, that of the request.
+    pub methods: &'a [String],
 }
 
 impl<'a> ToSign<'a> {
@@ -94,9 +98,8 @@ impl Scheme {
         let adds_host =
             self.coverage.has(Aspect::Authority) && fields.get(&HOST)?.is_none() && request.origin.is_some();
         let fields: &dyn Fields = if adds_host { &with_host } else { fields };
-        let request = &Request { fields, ..request };
-        let body = to_sign.body;
-        let mut signed = self.sign_request(request, body, key, key_id, created, nonce)?;
+        let own = ToSign { fields, origin: request.origin, ..to_sign };
+        let mut signed = self.sign_request(&own, key, key_id, created, nonce)?;
         if adds_host {
             signed.fields.insert(0, ("Host".to_owned(), with_host.value.clone()));
         }
@@ -105,15 +108,16 @@ impl Scheme {
 
     fn sign_request(
         &self,
-        request: &Request<'_>,
-        body: &[u8],
+        to_sign: &ToSign<'_>,
         key: &Key,
         key_id: Option<&str>,
         created: i64,
         nonce: &str,
     ) -> Result<Signed> {
+        let request = &to_sign.request(None)?;
+        let body = to_sign.body;
         match &self.form {
-            Form::Template(templates) => self.sign_templates(templates, request, body, key, key_id, created, nonce),
+            Form::Template(templates) => self.sign_templates(templates, to_sign, key, key_id, created, nonce),
             Form::Message(policy) => {
                 let (base, fields) = policy.sign(Message::Request(*request), body, key, key_id, created, nonce)?;
                 Ok(Signed { base, fields, target: None, body: None })
@@ -125,22 +129,27 @@ impl Scheme {
         }
     }
 
-    #[allow(clippy::too_many_arguments)] // what a signature is made of
     fn sign_templates(
         &self,
         templates: &Templates,
-        request: &Request<'_>,
-        body: &[u8],
+        to_sign: &ToSign<'_>,
         key: &Key,
         key_id: Option<&str>,
         created: i64,
         nonce: &str,
     ) -> Result<Signed> {
-        let Templates { query, members, .. } = templates;
+        let Templates { query, members, longest, .. } = templates;
+        let (request, body) = (&to_sign.request(None)?, to_sign.body);
         let base = templates.base();
         let grammars: Vec<&Grammar> = templates.grammars().collect();
         let carriers: Vec<&Template> = grammars.iter().flat_map(|grammar| grammar.templates()).collect();
-        let mut claims = base.claims(&carriers, key_id, created, nonce)?;
+        let says_methods = templates.carried().any(|hole| hole.source == Source::Claim(ClaimName::Methods));
+        let methods = if says_methods { methods_of(to_sign)? } else { String::new() };
+        let ends = to_sign.expires.or(longest.map(|longest| created.saturating_add(longest.min(LINK_LASTS))));
+        let mut claims = base.claims(&carriers, key_id, (created, ends), &methods, nonce)?;
+        if let Some(longest) = longest {
+            claims.end_itself(*longest).map_err(|_| Error::configuration("expires: not within what a link may last"))?;
+        }
         for hole in templates.carried().filter(|hole| hole.source == Source::Claim(ClaimName::Digest)) {
             let text = transformed(body.into(), &hole.transforms);
             hole.read(&text, self.hash, &mut claims)?;
@@ -148,13 +157,17 @@ impl Scheme {
         // A claim that is signed with the member around it has to be there first; a signature signs no other.
         let unsigned = Signature::from_octets(&[0; 64][..self.hash.size()]);
         let mut target = Cow::Borrowed(request.target);
-        for (name, grammar) in query {
+        let is_claim = |(_, grammar): &&(String, Grammar)| grammar.holes().all(|hole| hole.source != Source::Signature);
+        for (name, grammar) in query.iter().filter(is_claim) {
             let value = grammar.write(&claims, &unsigned)?;
             match target.parameter(name)? {
                 None => target = Cow::Owned(target.with_parameter(name, &value)?),
                 Some(given) if given == value.as_bytes() => {}
                 Some(_) => return Err(Error::configuration(format!("the query has another {name}"))),
             }
+        }
+        if let Some(name) = templates.signature_parameter().filter(|name| !matches!(target.parameter(name), Ok(None))) {
+            return Err(Error::configuration(format!("the query has a {name} already")));
         }
         let request = &Request { target: &target, ..*request };
         let rendered = base.render(request, &claims)?;
@@ -175,7 +188,8 @@ impl Scheme {
         rendered.check(content)?;
         let mut octets = Vec::new();
         rendered.write(content, &mut octets);
-        let signature = key.sign(self.hash, &octets);
+        let derived = self.link_key(key);
+        let signature = derived.as_ref().unwrap_or(key).sign(self.hash, &octets);
         // A key id that holds the text around it would be read as another one.
         let mut again = Claims::default();
         for grammar in grammars {
@@ -189,6 +203,9 @@ impl Scheme {
             Some(body) => Some(written_into(&body, form, members, &claims, &signature)?),
             None => None,
         };
+        if let Some((name, grammar)) = query.last().filter(|last| !is_claim(last)) {
+            target = Cow::Owned(target.with_parameter(name, &grammar.write(&claims, &signature)?)?);
+        }
         Ok(Signed {
             base: octets,
             fields: templates.written().map(write).collect::<Result<_>>()?,
@@ -196,6 +213,23 @@ impl Scheme {
             body,
         })
     }
+}
+
+/// Seconds that a link lasts if nobody says how long.
+const LINK_LASTS: i64 = 60;
+
+/// The methods to sign for, a dot between them.
+fn methods_of(to_sign: &ToSign<'_>) -> Result<String> {
+    let own = [String::from_utf8_lossy(to_sign.method).into_owned()];
+    let methods = if to_sign.methods.is_empty() { &own } else { to_sign.methods };
+    for method in methods {
+        check_method(method.as_bytes())?;
+        // RFC 9110, 5.6.2: a token may have one, and would be two methods here.
+        if method.contains('.') {
+            return Err(Error::configuration(format!("methods: a link is for none with a dot: {method}")));
+        }
+    }
+    Ok(methods.join("."))
 }
 
 /// The canonical form of `body` with the claims in its members.

@@ -120,9 +120,24 @@ impl Target {
 
     /// The target with one more pair at the end of its query.
     pub fn with_parameter(&self, name: &str, value: &str) -> Result<Self> {
+        if value.contains('&') {
+            return Err(Error::configuration(format!("the query parameter {name} would be two")));
+        }
         let pair = format!("{name}={value}");
         let query = if self.query.is_empty() { pair.into() } else { [&self.query[..], b"&", pair.as_bytes()].concat() };
         Ok(Self { exact: self.exact, ..Self::of(&self.path, &query)? })
+    }
+
+    /// The target up to its last pair, which has to be of this name. Were it to stand elsewhere, targets that an
+    /// application can tell apart would be the same without it.
+    pub fn before_last(&self, name: &str) -> Result<Self> {
+        let end = self.query.iter().rposition(|octet| *octet == b'&');
+        let last = &self.query[end.map_or(0, |end| end + 1)..];
+        if last.strip_prefix(name.as_bytes()).is_none_or(|rest| rest.first() != Some(&b'=')) {
+            return Err(Error::malformed(format!("the query parameter {name} is not the last")));
+        }
+        let query = self.query[..end.unwrap_or(0)].to_vec();
+        Ok(Self { path: self.path.clone(), query, exact: self.exact })
     }
 
     /// Path, and `?` query where there is one.

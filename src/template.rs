@@ -138,6 +138,12 @@ impl Template {
         matches!(hole.source, Source::Claim(ClaimName::Created | ClaimName::Expires))
     }
 
+    /// Whether it is the signature and nothing else.
+    #[must_use]
+    pub fn is_signature(&self) -> bool {
+        matches!(&self.parts[..], [Part::Hole(Hole { source: Source::Signature, .. })])
+    }
+
     /// Whether a member of the body holds it as a number.
     #[must_use]
     pub fn is_number(&self) -> bool {
@@ -287,7 +293,14 @@ impl Template {
     }
 
     /// The claims to sign with; `message_id` is the nonce, which no other message has.
-    pub fn claims(&self, fields: &[&Self], key_id: Option<&str>, created: i64, nonce: &str) -> Result<Claims> {
+    pub fn claims(
+        &self,
+        fields: &[&Self],
+        key_id: Option<&str>,
+        (created, expires): (i64, Option<i64>),
+        methods: &str,
+        nonce: &str,
+    ) -> Result<Claims> {
         let mut claims = Claims::default();
         // Fields first: they say in which unit a time is written.
         for hole in fields.iter().flat_map(|field| field.holes()).chain(self.holes()) {
@@ -298,6 +311,10 @@ impl Template {
                 }
                 ClaimName::Nonce | ClaimName::MessageId => claims.take(name, nonce.as_bytes(), hole.time_form())?,
                 ClaimName::KeyId => claims.take(name, key_id.unwrap_or_default().as_bytes(), hole.time_form())?,
+                ClaimName::Expires if claims.expires.is_none() => {
+                    claims.expires = expires.map(|expires| hole.time_form().write(expires)).transpose()?;
+                }
+                ClaimName::Methods => claims.take(name, methods.as_bytes(), hole.time_form())?,
                 // The digest is that of the body as it will be sent.
                 ClaimName::Created | ClaimName::Expires | ClaimName::Digest => {}
             }

@@ -21,6 +21,8 @@ pub struct Carriers {
     pub query: Vec<(String, Grammar)>,
     /// Pointers (RFC 6901).
     pub members: Vec<(String, Grammar)>,
+    /// Where the query carries its own signature: the seconds that this may last.
+    pub longest: Option<i64>,
 }
 
 /// A scheme's templates.
@@ -30,6 +32,8 @@ pub(crate) struct Templates {
     pub(crate) fields: Vec<OwnField>,
     pub(crate) query: Vec<(String, Grammar)>,
     pub(crate) members: Vec<OwnMember>,
+    /// Of a signed link: the seconds that it may last.
+    pub(crate) longest: Option<i64>,
 }
 
 pub(crate) struct OwnField {
@@ -57,9 +61,11 @@ impl Templates {
             fields: fields.collect::<Result<_>>()?,
             query: carriers.query,
             members: members.collect::<Result<_>>()?,
+            longest: carriers.longest,
         };
         templates.check_bases()?;
         templates.check_carriers()?;
+        templates.check_link()?;
         templates.check_members()?;
         templates.check_claims()?;
         Ok(templates)
@@ -80,7 +86,7 @@ impl Templates {
     pub(crate) fn written(&self) -> impl Iterator<Item = &OwnField> {
         let (others, required): (Vec<_>, Vec<_>) = self.fields.iter().partition(|field| field.is_optional);
         let is_signed = required.iter().any(|field| carries_signature(&field.grammar))
-            || self.members.iter().any(|member| carries_signature(&member.grammar));
+            || self.query_grammars().chain(self.member_grammars()).any(carries_signature);
         required.into_iter().chain(others.into_iter().take(usize::from(!is_signed)))
     }
 
@@ -113,6 +119,9 @@ impl Templates {
             }
             grammar.read(value, hash, &mut claims)?;
         }
+        if let Some(longest) = self.longest {
+            claims.end_itself(longest)?;
+        }
         if self.members.is_empty() {
             check_signed(&claims)?;
         }
@@ -125,6 +134,20 @@ impl Templates {
             grammar.read(&text_of(document, pointer, grammar)?, hash, claims)?;
         }
         check_signed(claims)
+    }
+
+    /// The query parameter that carries the signature of what is before it, where one does.
+    pub(crate) fn signature_parameter(&self) -> Option<&str> {
+        let (name, grammar) = self.query.last()?;
+        carries_signature(grammar).then_some(name)
+    }
+
+    /// What is signed of the target: all of it, or up to the signature in its query.
+    pub(crate) fn signed_of<'a>(&self, target: &'a Target) -> Result<Cow<'a, Target>> {
+        match self.signature_parameter() {
+            Some(name) => target.before_last(name).map(Cow::Owned),
+            None => Ok(Cow::Borrowed(target)),
+        }
     }
 
     fn query_grammars(&self) -> impl Iterator<Item = &Grammar> {
@@ -162,16 +185,44 @@ impl Templates {
         if !self.query.iter().all(|(name, _)| is_plain(name)) {
             return refused("query: a parameter's name has letters, digits and -._~ only");
         }
-        let (query, members) = self.inner();
-        // It would sign itself.
-        if query.iter().any(|hole| hole.source == Source::Signature) {
-            return refused("query: a signature cannot stand in the query that it signs");
-        }
+        let (_, members) = self.inner();
         if members.iter().any(|hole| hole.source == Source::Claim(ClaimName::Digest)) {
             return refused("json: a body cannot hold its own digest");
         }
         self.check_fields()?;
         self.grammars().try_for_each(Grammar::check)
+    }
+
+    /// A link says all of itself in its query, which its one signature ends.
+    fn check_link(&self) -> Result<()> {
+        let refused = |message| Err(Error::configuration(message));
+        let count = |source| self.carried().filter(|hole| hole.source == source).count();
+        let in_query = |source| self.inner().0.into_iter().filter(|hole| hole.source == source).count();
+        let methods = Source::Claim(ClaimName::Methods);
+        if count(methods.clone()) != in_query(methods) {
+            return refused("methods: only the query says what it is for");
+        }
+        let signed = in_query(Source::Signature);
+        if signed == 0 {
+            return if self.longest.is_none() { Ok(()) } else { refused("longest: only of a signature in the query") };
+        }
+        let is_last = self.query.last().is_some_and(|(_, grammar)| match grammar {
+            Grammar::Whole(template) => template.is_signature(),
+            Grammar::Members(..) => false,
+        });
+        if !is_last || count(Source::Signature) > 1 {
+            return refused("query: one signature, alone and the last, signs what is before it");
+        }
+        if !self.base().holes().any(Hole::names_query) {
+            return refused("query: a signature in the query that it does not sign");
+        }
+        if [ClaimName::Created, ClaimName::Expires].into_iter().any(|name| in_query(Source::Claim(name)) == 0) {
+            return refused("query: beside a signature there are {created} and {expires}");
+        }
+        match self.longest {
+            Some(1..) => Ok(()),
+            _ => refused("longest: how many seconds a signature in the query may last, above 0"),
+        }
     }
 
     /// A field cannot be two, and cannot carry the signature of itself.

@@ -133,6 +133,7 @@ impl Scheme {
         claim.claims.check_window(terms.now, terms.max_age)?;
         check_length(fields, terms.body_limit)?;
         check_method(method)?;
+        claim.claims.check_method(method)?;
         let target = target?;
         let origin = own_origin(fields, origins, named)?;
         let request = Request { method, target, fields, origin, params };
@@ -144,6 +145,8 @@ impl Scheme {
         };
         match (&self.form, stated) {
             (Form::Template(templates), _) => {
+                let signed = templates.signed_of(target)?;
+                let request = Request { target: &signed, ..request };
                 claim.base = templates.base().render(&request, &claim.claims)?;
                 let others = templates.bases[1..].iter();
                 claim.others = others.map(|base| base.render(&request, &claim.claims)).collect::<Result<_>>()?;
@@ -266,6 +269,8 @@ impl Scheme {
             return ring.authenticate(key_id, Some(claim.now), given, |key, made| made(&stated.sign(key, &base)));
         }
         ring.authenticate(key_id, Some(claim.now), &claim.claims.signatures, |key, made| {
+            let derived = self.link_key(key);
+            let key = derived.as_ref().unwrap_or(key);
             for base in bases() {
                 let mut mac = key.mac(self.hash);
                 base.write(body, &mut mac);

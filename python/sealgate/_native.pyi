@@ -274,6 +274,10 @@ class Scheme:
     writes its keys, as `form` of `Key`. `json`: templates of members of the body, by JSON pointers (RFC 6901); they
     are strings, but a time that stands alone may be a number. In a pointer, also in a part `{json:...}`, `0` is the
     only element of an array, never a member of that name, and no other index is taken.
+
+    Where the last of `query` is the signature alone, the scheme is one of links: `{@query}` and `{@target-uri}` are what
+    is before it, `longest` is how many seconds a link may last, from `{created}` to `{expires}` in its query, and the
+    key is derived (`Key.derive`) for `sealgate links` and the scheme's name, each after its length in 8 octets.
     """
 
     def __new__(
@@ -289,6 +293,7 @@ class Scheme:
         accept_weaknesses: Iterable[str] | None = ...,
         empty_body: bool = False,
         max_age: int | None = None,
+        longest: int | None = None,
     ) -> Scheme: ...
     @staticmethod
     def message_signature(
@@ -354,6 +359,9 @@ class Scheme:
         """`jcs`, `pyjson` or `pyjson-utf8` where that form of the body, or of members of it, is what is signed, `form`
         where it is the pairs of a form: the application is handed that, not the body as received."""
     @property
+    def longest(self) -> int | None:
+        """Of a scheme of links: the seconds that one may last."""
+    @property
     def key_form(self) -> str:
         """How the party writes its keys: `text`, `hex`, `base64` or `whsec`."""
     @property
@@ -402,9 +410,20 @@ class Scheme:
     def sign(self, request: Request, key: Key, key_id: str | None, created: int, nonce: str) -> list[tuple[str, str]]:
         """The header fields to add. Raises `ConfigurationError` where the scheme writes into the body."""
     def sign_whole(
-        self, request: Request, key: Key, key_id: str | None, created: int, nonce: str
+        self,
+        request: Request,
+        key: Key,
+        key_id: str | None,
+        created: int,
+        nonce: str,
+        expires: int | None = None,
+        methods: Sequence[str] = ...,
     ) -> tuple[list[tuple[str, str]], str | None, bytes | None]:
-        """The header fields to add, and the target and the body to send, where the scheme writes into them."""
+        """The header fields to add, and the target and the body to send, where the scheme writes into them.
+
+        `expires`: Unix seconds, where the scheme says when a signature ends; a link ends after a minute if omitted.
+        `methods`: what a link is for; that of the request if omitted.
+        """
     def signature_base(self, request: Request, key_id: str | None, created: int, nonce: str) -> bytes:
         """The octets that `sign` signs."""
 

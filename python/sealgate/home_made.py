@@ -5,9 +5,11 @@ from __future__ import annotations
 from sealgate._native import Scheme
 from sealgate.exceptions import ConfigurationError
 
-__all__ = ["JSON_FORMS", "body", "canonical_json", "canonical_request", "envelope", "scoped"]
+__all__ = ["JSON_FORMS", "body", "canonical_json", "canonical_request", "envelope", "scoped", "signed_url"]
 
 JSON_FORMS = ("jcs", "pyjson", "pyjson-utf8")
+#: Seconds: seven days, as the longest that AWS signs a URL for.
+_LONGEST = 604_800
 #: Of a scheme that covers the body, and nothing else.
 _BODY_ALONE = frozenset({"no-time", "method-not-covered", "target-not-covered", "query-not-covered", "audience"})
 
@@ -85,6 +87,30 @@ def envelope(data: str = "/data", signature: str = "/hmac", *, form: str = "jcs"
         json={signature: "{signature:hex}"},
         hash=hash,
         accept_weaknesses=_BODY_ALONE | {"lossy-transform"},
+    )
+
+
+def signed_url(prefix: str = "", *, longest: int = _LONGEST, once: bool = False, hash: str = "sha256") -> Scheme:
+    """Links: the base64url HMAC of the whole URL before it, `...&methods=GET&key_id=...&created=...&expires=...&signature=`.
+
+    Signed are origin, path and query as they were written, and in the query the methods (a dot between them), the key
+    id and the times, in Unix seconds; so nothing can be added, removed, reordered or spelled in another way. What a
+    view reads of its own is in the query that is signed. `prefix`: of the six names, for a service with a `created` or
+    a `signature` of its own. `longest`: the seconds that a link may last; one counts up to the second `expires`. HEAD
+    is not GET: a link for both says so. A body is refused. A link is good as often as it comes until it ends; with
+    `once` it has a nonce, and is good once. The key is derived from the ring's, and signs nothing but such links.
+    """
+    claims = ["methods", "key_id", "created", "expires", *(["nonce"] if once else [])]
+    return Scheme(
+        "signed-url-once" if once else "signed-url",
+        base="{@target-uri}",
+        query={
+            **{prefix + claim: f"{{{claim}}}" for claim in claims},
+            f"{prefix}signature": "{signature:base64url}",
+        },
+        hash=hash,
+        longest=longest,
+        accept_weaknesses={"body-not-covered"} | (set() if once else {"no-nonce"}),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sealgate._native import Key, Request, Response, Scheme
 from sealgate.exceptions import ConfigurationError
@@ -81,6 +81,26 @@ class Signer:
         """
         return self.scheme.sign(request, *self._drawn())
 
+    def sign_url(self, url: str, expires_in: int = 60, methods: Sequence[str] = ("GET",)) -> str:
+        """The absolute URL as a link, which lasts `expires_in` seconds and is for these methods.
+
+        Only for schemes of links, such as `sealgate.schemes.signed_url()`. `url`: `https://host[:port]`, a path and a
+        query, percent-encoded as it is to be sent; its origin is the verifier's. Raises `ConfigurationError` for what
+        is no such URL: with a user, a fragment, a blank or a character beyond ASCII; for a parameter that is named as
+        one of the link's; and for a time that is longer than the scheme allows.
+        """
+        if self.scheme.longest is None:
+            raise ConfigurationError(f"the scheme {self.scheme.name} signs requests, and no URLs")
+        if isinstance(expires_in, bool) or not isinstance(expires_in, int):
+            raise ConfigurationError("expires_in: expected whole seconds")
+        if isinstance(methods, str) or not methods:
+            raise ConfigurationError("methods: expected names, such as GET")
+        origin, target = _parted(url)
+        request = Request(methods[0], target, origin=origin)
+        key, key_id, created, nonce = self._drawn()
+        _, signed, _ = self.scheme.sign_whole(request, key, key_id, created, nonce, created + expires_in, list(methods))
+        return f"{origin}{signed}"
+
     def sign_response(self, response: Response, request: Request) -> Response:
         """The response to `request` with its signature added; only for message signatures.
 
@@ -97,6 +117,21 @@ class Signer:
         now = self._clock()
         ring = self._keys if isinstance(self._keys, KeyRing) else self._keys.ring
         return ring.newest(self._entry, now), self.key_id, int(now), secrets.token_urlsafe(18)
+
+
+def _parted(url: str) -> tuple[str, str]:
+    """Origin and target; what a browser would not send, or not as it is written, is none."""
+    if not isinstance(url, str) or not url.isascii():
+        raise ConfigurationError("url: expected ASCII; percent-encode the rest (RFC 3986, 2.1)")
+    scheme, separator, rest = url.partition("://")
+    authority, slash, target = rest.partition("/")
+    if not separator or not slash or "?" in authority:
+        raise ConfigurationError("url: expected https://host/path")
+    if "@" in authority:
+        raise ConfigurationError("url: a link has no user")
+    if "#" in target:
+        raise ConfigurationError("url: a fragment is not sent, and cannot be signed")
+    return f"{scheme}://{authority}", f"/{target}"
 
 
 def _chosen(ring: KeyRing, key_id: str | None) -> str | None:

@@ -93,7 +93,8 @@ class Verifier:
         self.body_timeout = _seconds("body_timeout", body_timeout)
         self.max_age = _positive("max_age", max_age if max_age is not None else scheme.max_age or MAX_AGE)
         once = scheme.replay_class in {"nonce", "base"}
-        self.replay = replay_stores.load(replay, clock=clock, max_age=self.max_age) if once else None
+        lasts = max(self.max_age, scheme.longest or 0)
+        self.replay = replay_stores.load(replay, clock=clock, max_age=lasts) if once else None
         self._acknowledging = _acknowledging(duplicates, self.replay)
         #: Asked for each key id, it gives a ring of that one; a file gives all of them.
         self._asks_each = self.source is not None and not isinstance(self.source, key_sources.Watched)

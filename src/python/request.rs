@@ -281,6 +281,8 @@ impl Request {
             origin: self.origin.as_ref(),
             params: self.matched(),
             body: self.body.as_ref().map(|body| body.bind(py).as_bytes()).unwrap_or_default(),
+            expires: None,
+            methods: &[],
         })
     }
 

@@ -19,7 +19,7 @@ use crate::key::{self, KeyForm};
 use crate::mac::Hash;
 use crate::message_signature::Choices;
 use crate::scheme as schemes;
-use crate::sign::{ResponseToSign, Signed};
+use crate::sign::{ResponseToSign, Signed, ToSign};
 use crate::template::Template;
 use crate::templates::Carriers;
 use crate::verify::{ReceivedResponse, Terms};
@@ -77,7 +77,7 @@ impl Scheme {
     #[new]
     #[allow(clippy::needless_pass_by_value)] // what is converted from Python is owned
     #[allow(clippy::too_many_arguments)] // Python names them
-    #[pyo3(signature = (name, *, base, fields = None, query = None, json = None, hash = "sha256", key = "text", accept_weaknesses = Some(BTreeSet::new()), empty_body = false, max_age = None))]
+    #[pyo3(signature = (name, *, base, fields = None, query = None, json = None, hash = "sha256", key = "text", accept_weaknesses = Some(BTreeSet::new()), empty_body = false, max_age = None, longest = None))]
     fn new(
         name: String,
         base: OneOrMore,
@@ -89,9 +89,10 @@ impl Scheme {
         accept_weaknesses: Option<BTreeSet<String>>,
         empty_body: bool,
         max_age: Option<i64>,
+        longest: Option<i64>,
     ) -> PyResult<Self> {
-        let carriers =
-            Carriers { fields: grammars_of(fields)?, query: grammars_of(query)?, members: grammars_of(json)? };
+        let (fields, query, members) = (grammars_of(fields)?, grammars_of(query)?, grammars_of(json)?);
+        let carriers = Carriers { fields, query, members, longest };
         let (hash, key, accept) = (Hash::parse(hash)?, KeyForm::parse(key)?, accept_weaknesses.as_ref());
         let scheme = schemes::Scheme::template(name, hash, key, &base.texts(), carriers, accept, empty_body)?;
         Ok(Self { scheme, max_age: checked_age(max_age)? })
@@ -185,6 +186,11 @@ impl Scheme {
     #[getter]
     fn body_form(&self) -> Option<&'static str> {
         self.scheme.body_form().map(Form::name).or_else(|| self.scheme.reads_form().then_some("form"))
+    }
+
+    #[getter]
+    fn longest(&self) -> Option<i64> {
+        self.scheme.longest()
     }
 
     #[getter]
@@ -318,10 +324,13 @@ impl Scheme {
             let message = format!("the scheme {} writes into the {place}: sign the whole request", self.name());
             return Err(Error::configuration(message).into());
         }
-        Ok(self.signed(py, request, &key.0, key_id, created, nonce)?.fields)
+        Ok(self.signed(py, request, &key.0, (key_id, created, nonce), None, &[])?.fields)
     }
 
     /// The header fields to add, and the target and the body to send where they are to be others.
+    #[allow(clippy::needless_pass_by_value)] // as above
+    #[allow(clippy::too_many_arguments)] // as above
+    #[pyo3(signature = (request, key, key_id, created, nonce, expires = None, methods = Vec::new()))]
     fn sign_whole<'py>(
         &self,
         py: Python<'py>,
@@ -330,8 +339,10 @@ impl Scheme {
         key_id: Option<&str>,
         created: i64,
         nonce: &str,
+        expires: Option<i64>,
+        methods: Vec<String>,
     ) -> PyResult<(Pairs, Option<String>, Option<Bound<'py, PyBytes>>)> {
-        let signed = self.signed(py, request, &key.0, key_id, created, nonce)?;
+        let signed = self.signed(py, request, &key.0, (key_id, created, nonce), expires, &methods)?;
         let target = signed.target.map(|target| String::from_utf8_lossy(&target).into_owned());
         Ok((signed.fields, target, signed.body.map(|body| PyBytes::new(py, &body))))
     }
@@ -347,7 +358,7 @@ impl Scheme {
     ) -> PyResult<Bound<'py, PyBytes>> {
         // The base does not depend on the key: any will do.
         let key = key::Key::new(Zeroizing::new(vec![1; 16]), false, false)?;
-        Ok(PyBytes::new(py, &self.signed(py, request, &key, key_id, created, nonce)?.base))
+        Ok(PyBytes::new(py, &self.signed(py, request, &key, (key_id, created, nonce), None, &[])?.base))
     }
 
     fn __repr__(&self) -> String {
@@ -361,12 +372,14 @@ impl Scheme {
         py: Python<'_>,
         request: &Request,
         key: &key::Key,
-        key_id: Option<&str>,
-        created: i64,
-        nonce: &str,
+        (key_id, created, nonce): (Option<&str>, i64, &str),
+        expires: Option<i64>,
+        methods: &[String],
     ) -> PyResult<Signed> {
-        let signed = request
-            .with_fields(py, |fields| self.scheme.sign(request.to_sign(py, fields)?, key, key_id, created, nonce));
+        let signed = request.with_fields(py, |fields| {
+            let to_sign = ToSign { expires, methods, ..request.to_sign(py, fields)? };
+            self.scheme.sign(to_sign, key, key_id, created, nonce)
+        });
         // What cannot be signed is the signer's mistake, not a peer's.
         signed.map_err(|error| PyErr::from(Error { code: Code::Configuration, ..error }))
     }

@@ -141,9 +141,14 @@ def _keys(default: Verifier) -> Iterator[CheckMessage]:
         hint = "Give the verifiers a store that the workers share: sqlite:///..., redis://... or django-cache:default."
         yield checks.Warning(message, hint=hint, id="sealgate.W008")
     for one, other in combinations(verifiers, 2):
-        if one.ring.shares_key(other.ring):
+        if _purpose(one) == _purpose(other) and one.ring.shares_key(other.ring):
             message = f"{one!r} and {other!r} have a key in common: what is signed for one may be right for the other"
             yield checks.Warning(message, hint="Give each purpose a key of its own.", id="sealgate.W007")
+
+
+def _purpose(verifier: Verifier) -> str | None:
+    """What the keys of links are derived for: those are shared with no other scheme."""
+    return verifier.scheme.name if verifier.scheme.longest is not None else None
 
 
 def _exemptions() -> Iterator[CheckMessage]:
