@@ -148,7 +148,9 @@ impl Scheme {
         let ends = to_sign.expires.or(longest.map(|longest| created.saturating_add(longest.min(LINK_LASTS))));
         let mut claims = base.claims(&carriers, key_id, (created, ends), &methods, nonce)?;
         if let Some(longest) = longest {
-            claims.end_itself(*longest).map_err(|_| Error::configuration("expires: not within what a link may last"))?;
+            claims
+                .end_itself(*longest)
+                .map_err(|_| Error::configuration("expires: not within what a link may last"))?;
         }
         for hole in templates.carried().filter(|hole| hole.source == Source::Claim(ClaimName::Digest)) {
             let text = transformed(body.into(), &hole.transforms);

@@ -71,7 +71,7 @@ def message_for(scheme: str) -> bytes:
         return HEAD.replace(b"application/json", b"application/x-www-form-urlencoded") + b"amount=1"
     bodies = {
         "adyen": NOTIFICATION,
-        "scoped": b"",
+        **dict.fromkeys(("scoped", "signed-url", "signed-url-once"), b""),
         "envelope": b'{"data": 1}',
         "linear": b'{"amount": 1}',
         "mailgun": b'{"signature": {}}',

@@ -13,7 +13,7 @@ from django.test import override_settings
 from django.urls import include, path
 
 import django_project
-from judged import KEY, OTHER_KEY, RFC9421
+from judged import KEY, ORIGIN, OTHER_KEY, RFC9421
 from sealgate import Verifier, schemes
 from sealgate.django import SignatureMiddleware, exempt, require
 
@@ -152,7 +152,8 @@ def test_short_keys_are_named(size: int, ids: list[str]) -> None:
 def test_one_key_for_two_verifiers_is_named() -> None:
     """Keys serve one purpose; also where only a rule names the second verifier."""
     same, other = (Verifier(schemes.GITHUB, keys=key) for key in (KEY, OTHER_KEY))
-    for verifier, ids in ((same, ["sealgate.W007"]), (other, [])):
+    links = Verifier(schemes.signed_url(), keys=KEY, origin=ORIGIN)  # whose key is derived
+    for verifier, ids in ((same, ["sealgate.W007"]), (other, []), (links, [])):
         urls = type("Urls", (), {"urlpatterns": [path("hook", require(verifier)(view))]})
         assert ids == found(ROOT_URLCONF=urls, deploy=True)
         assert [] == found(ROOT_URLCONF=urls)

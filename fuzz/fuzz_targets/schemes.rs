@@ -166,6 +166,8 @@ fn round_trip(case: &Case, message: &Message) {
         origin: Some(&ORIGIN),
         params: &[],
         body: &message.body,
+        expires: None,
+        methods: &[],
     };
     let key_id = case.scheme.names_key().then_some("acme");
     let Ok(signed) = case.scheme.sign(to_sign, &ACME, key_id, NOW, "0123456789abcdef") else { return };

@@ -275,9 +275,9 @@ class Scheme:
     are strings, but a time that stands alone may be a number. In a pointer, also in a part `{json:...}`, `0` is the
     only element of an array, never a member of that name, and no other index is taken.
 
-    Where the last of `query` is the signature alone, the scheme is one of links: `{@query}` and `{@target-uri}` are what
-    is before it, `longest` is how many seconds a link may last, from `{created}` to `{expires}` in its query, and the
-    key is derived (`Key.derive`) for `sealgate links` and the scheme's name, each after its length in 8 octets.
+    Where the last of `query` is the signature alone, the scheme is one of links: `{@query}` and `{@target-uri}` are
+    what is before it, `longest` is how many seconds a link may last, from `{created}` to `{expires}` in its query, and
+    the key is derived (`Key.derive`) for `sealgate links` and the scheme's name, each after its length in 8 octets.
     """
 
     def __new__(

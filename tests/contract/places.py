@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 from contract.messages import LOOK, ORDER
 from contract.promise import Promises
 from judged import AWS, JUDGED, KEY, KEY_ID, NOW, ORIGIN
-from reference import Message, presign_aws_sigv4, sign_aws_sigv4
+from reference import Message, presign_aws_sigv4, sign_aws_sigv4, sign_link
 from sealgate import Verifier, schemes
 
 _LINK = replace(AWS, longest=3600)
@@ -63,6 +64,46 @@ class Places(Promises):
         self.holds(
             {"a link": (200, [b""]), "the link again": (200, [b""]), "a body": (200, [ORDER.body]), **refused}, outcomes
         )
+
+    def test_a_signed_url_is_taken_until_it_ends(self) -> None:
+        application = self.build(Verifier(schemes.signed_url(), keys={KEY_ID: KEY}, origin=ORIGIN, clock=lambda: NOW))
+        link = _link("/orders?b=%20&a=1&a=0&c")
+        outcomes = self.outcomes(
+            application,
+            {
+                "a link": link,
+                "the link again": link,
+                "without a query of its own": _link("/orders"),
+                "for another method, too": replace(_link("/orders", methods=("GET", "DELETE")), method="GET"),
+                "ended": _link("/orders", created=NOW - 61),
+                "a body": replace(link, body=b"{}"),
+                "another method": replace(link, method="POST"),
+                "HEAD": replace(link, method="HEAD"),
+                "another path": replace(link, target=link.target.replace("/orders", "/json")),
+                "a parameter added": replace(link, target=f"{link.target}&a=2"),
+                "a parameter added before": replace(link, target=link.target.replace("?", "?a=2&")),
+                "a parameter removed": replace(link, target=link.target.replace("a=0&", "")),
+                "in another order": replace(link, target=link.target.replace("a=1&a=0", "a=0&a=1")),
+                "in another spelling": replace(link, target=link.target.replace("%20", "+")),
+                "for longer": replace(link, target=link.target.replace(f"={NOW + 60}", f"={NOW + 61}")),
+                "an alias": replace(link, target=link.target.replace("signature=", "signatur%65=")),
+                "of another service": _link("/orders", origin="https://api.shop.example.evil.example"),
+            },
+        )
+        refused = {case: (401, []) for case in list(outcomes)[4:]}
+        self.holds({**{case: (200, [b""]) for case in list(outcomes)[:4]}, **refused}, outcomes)
+
+    def test_a_signed_url_that_is_good_once_is_taken_once(self) -> None:
+        scheme = schemes.signed_url(once=True)
+        application = self.build(Verifier(scheme, keys={KEY_ID: KEY}, origin=ORIGIN, clock=lambda: NOW))
+        first, second = (_link("/orders", nonce=digit * 16) for digit in "12")
+        outcomes = self.outcomes(application, {"first": first, "second": second, "first again": first})
+        self.holds({"first": (200, [b""]), "second": (200, [b""]), "first again": (401, [])}, outcomes)
+
+
+def _link(target: str, *, created: int = NOW, origin: str = ORIGIN, **named: Any) -> Message:
+    url = sign_link(origin + target, KEY, key_id=KEY_ID, created=created, expires=created + 60, **named)
+    return replace(LOOK, target=url.removeprefix(origin))
 
 
 def _signed(message: Message, payload: str | None = None) -> Message:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from reference.aws_sigv4 import Aws, presign_aws_sigv4, sign_aws_sigv4, verify_aws_sigv4
 from reference.canonical import Json, canonical_json, es6_number, python_json, read_json
 from reference.inside import INSIDE, Inside, adyen_base
+from reference.links import link_key, sign_link, verify_link
 from reference.message import Memory, Message, Pairs, Proof, Refused, Ring, mac
 from reference.parts import FORMS, member, only, scoped_base, sign_envelope, sign_scoped, verify_envelope, verify_scoped
 from reference.providers import BODY_ALONE, PROVIDERS, Provider, sign_github
@@ -56,6 +57,7 @@ __all__ = [
     "component",
     "content_digest",
     "es6_number",
+    "link_key",
     "mac",
     "member",
     "only",
@@ -70,6 +72,7 @@ __all__ = [
     "sign_canonical_request",
     "sign_envelope",
     "sign_github",
+    "sign_link",
     "sign_rfc9421",
     "sign_scoped",
     "signature_base",
@@ -79,6 +82,7 @@ __all__ = [
     "verify_body",
     "verify_canonical_request",
     "verify_envelope",
+    "verify_link",
     "verify_rfc9421",
     "verify_scoped",
 ]

@@ -50,7 +50,16 @@ fn signed(scheme: &Scheme) -> Message {
     let target = Target::parse(&message.target).expect("a target");
     let unsigned = pairs(&message.fields);
     let (method, body, origin) = (message.method.as_slice(), message.body.as_slice(), origin());
-    let to_sign = ToSign { method, target: &target, fields: &unsigned, origin: Some(&origin), params: &[], body };
+    let to_sign = ToSign {
+        method,
+        target: &target,
+        fields: &unsigned,
+        origin: Some(&origin),
+        params: &[],
+        body,
+        expires: None,
+        methods: &[],
+    };
     let signed = scheme.sign(to_sign, &key(KEY), Some("acme"), NOW, "").expect("signed");
     let added = signed.fields.into_iter().map(|(name, value)| (name, value.into_bytes()));
     let target = signed.target.unwrap_or(message.target);

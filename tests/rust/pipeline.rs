@@ -46,8 +46,16 @@ fn signed(body: &[u8]) -> Message {
     let mut fields = vec![("Content-Type".to_owned(), b"application/json".to_vec())];
     let parsed = Target::parse(&target).expect("a target");
     let unsigned = pairs(&fields);
-    let to_sign =
-        ToSign { method: b"POST", target: &parsed, fields: &unsigned, origin: Some(&origin()), params: &[], body };
+    let to_sign = ToSign {
+        method: b"POST",
+        target: &parsed,
+        fields: &unsigned,
+        origin: Some(&origin()),
+        params: &[],
+        body,
+        expires: None,
+        methods: &[],
+    };
     let added = scheme().sign(to_sign, &key(KEY), Some("acme"), NOW, NONCE).expect("signed").fields;
     fields.extend(added.into_iter().map(|(name, value)| (name, value.into_bytes())));
     Message { method: b"POST".to_vec(), target, fields, body: body.to_vec() }

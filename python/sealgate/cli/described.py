@@ -77,7 +77,7 @@ def list_schemes(name: str | None, form: str) -> None:
 
 
 def described(scheme: Scheme) -> dict[str, Any]:
-    """What a scheme says of itself. `window`: seconds either way, None where no time is signed."""
+    """What a scheme says of itself. `window`: seconds either way, of a link those that it may last; None for no time."""
     weaknesses = scheme.weaknesses()
     return {
         "scheme": scheme.name,
@@ -88,7 +88,7 @@ def described(scheme: Scheme) -> dict[str, Any]:
         "key": scheme.key_form,
         "key_id": "named" if scheme.names_key else "none",
         "covered": list(scheme.covered),
-        "window": None if "no-time" in weaknesses else scheme.max_age or MAX_AGE,
+        "window": None if "no-time" in weaknesses else scheme.longest or scheme.max_age or MAX_AGE,
         "replay": scheme.replay_class,
         "query": "refused" if "query-not-covered" in weaknesses else "covered",
         "body": "refused" if "body-not-covered" in weaknesses else "covered",
