@@ -267,7 +267,8 @@ def test_the_rest_framework_example_runs(tmp_path: Path) -> None:
 def test_the_table_of_schemes_says_what_the_code_says() -> None:
     rows = re.findall(r"^\| (`schemes\.[^|]*) \|[^|]*\| ([^|]*) \| ([^|]*) \|$", README, re.MULTILINE)
     named = {"body": schemes.body(), "canonical_request": schemes.canonical_request(), "aws_sigv4": schemes.AWS_SIGV4}
-    classes = {"none": "none", "nonce": "nonce", "signed octets": "base"}
+    named["signed_url"] = schemes.signed_url()
+    classes = {"none": "none", "nonce": "nonce", "signed octets": "base", "reusable": "reusable"}
     checked = []
     for cell, replay, weak in rows:
         stated = set(re.findall(r"`([a-z0-9-]+)`", weak.replace("as `body`", _codes(schemes.body()))))

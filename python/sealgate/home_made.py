@@ -91,7 +91,7 @@ def envelope(data: str = "/data", signature: str = "/hmac", *, form: str = "jcs"
 
 
 def signed_url(prefix: str = "", *, longest: int = _LONGEST, once: bool = False, hash: str = "sha256") -> Scheme:
-    """Links: the base64url HMAC of the URL before it: `...?methods=GET&key_id=...&created=...&expires=...&signature=...`.
+    """Links that end with the base64url HMAC of all before it: `?methods=GET&key_id=&created=&expires=&signature=`.
 
     Signed are origin, path and query as they were written, and in the query the methods (a dot between them), the key
     id and the times, in Unix seconds; so nothing can be added, removed, reordered or spelled in another way. What a

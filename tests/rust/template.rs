@@ -159,7 +159,7 @@ fn a_written_field_reads_back() {
         Template::parse_field("k={key_id};n={nonce};t={created:ms};s={signature:base64url}").expect("a field");
     let claims = Template::parse_base("{created}{nonce}")
         .expect("a base")
-        .claims(&[&template], Some("acme"), 12, "0123456789abcdef")
+        .claims(&[&template], Some("acme"), (12, None), "", "0123456789abcdef")
         .expect("plain claims");
     let signature = Signature::received(&[9; 32], Hash::Sha256).expect("32 octets");
     let value = template.write(&claims, &signature).expect("written");

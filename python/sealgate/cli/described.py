@@ -77,7 +77,7 @@ def list_schemes(name: str | None, form: str) -> None:
 
 
 def described(scheme: Scheme) -> dict[str, Any]:
-    """What a scheme says of itself. `window`: seconds either way, of a link those that it may last; None for no time."""
+    """What a scheme says of itself. `window`: seconds either way, of a link those it may last; None for no time."""
     weaknesses = scheme.weaknesses()
     return {
         "scheme": scheme.name,
