@@ -26,6 +26,8 @@ the proof (VerdictContract, GateContract)
 signatures in other places (VerdictContract, GateContract)
     a derived key signs the authorization field
     a presigned target is taken until it ends
+    a signed url is taken until it ends
+    a signed url that is good once is taken once
 the target (VerdictContract, GateContract)
     percent encoded paths are verified and routed as sent
     another spelling of the path is another path
