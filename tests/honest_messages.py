@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from judged import HOST, KEY, KEY_ID, NOW, ORIGIN, as_request, field_of, with_field
-from reference import Message, Refused, aws_sigv4, mac
+from reference import Message, Refused, aws_sigv4, link_key, mac
 from sealgate import Key, Request, Scheme, Verifier
 
 _KINDS = {"form": "application/x-www-form-urlencoded"}
@@ -45,6 +45,10 @@ TIMES: dict[str, Callable[[int], str]] = {
 _ENCODINGS: list[tuple[Callable[[bytes], str], Callable[[str], bytes]]] = [
     (bytes.hex, bytes.fromhex),
     (lambda octets: base64.b64encode(octets).decode(), lambda text: base64.b64decode(text, validate=True)),
+    (
+        lambda octets: base64.urlsafe_b64encode(octets).decode().rstrip("="),
+        lambda text: base64.urlsafe_b64decode(text + "="),
+    ),
 ]
 
 
@@ -59,11 +63,12 @@ class Spot:
 
 @dataclass(frozen=True)
 class Honest:
-    """A message that the scheme's party would send, at `now`."""
+    """A message that the scheme's party would send, at `now`. `more`: characters of a query."""
 
     scheme: Scheme
     now: int = NOW
     body: bytes | None = None
+    more: int = 0
 
     @property
     def unsigned(self) -> Message:
@@ -71,7 +76,8 @@ class Honest:
         bare = "body-not-covered" in self.scheme.weaknesses() and not self.scheme.members
         body = b"" if bare else self.usual_body if self.body is None else self.body
         fields = [("Host", HOST), ("Content-Type", _KINDS.get(form or "", "application/json"))]
-        return Message("POST", "/orders", fields, body, dict.fromkeys(self.scheme.params, "doc-1"))
+        target = "/orders?" + "a" * self.more if self.more else "/orders"
+        return Message("POST", target, fields, body, dict.fromkeys(self.scheme.params, "doc-1"))
 
     @property
     def usual_body(self) -> bytes:
@@ -159,7 +165,8 @@ class Honest:
 
     def _written(self, base: bytes) -> bytes:
         write, _ = self.encoding
-        return write(mac(KEY, base, self.scheme.hash)).encode()
+        key = KEY if self.scheme.longest is None else link_key(KEY, self.scheme.name)
+        return write(mac(key, base, self.scheme.hash)).encode()
 
     @cached_property
     def encoding(self) -> tuple[Callable[[bytes], str], Callable[[str], bytes]]:
@@ -202,7 +209,10 @@ def _differing(where: int | str, text: bytes, others: list[dict[int | str, bytes
 
 
 def as_large(honest: Honest, message: Message) -> Message:
-    """The honest message, with blanks behind its body, if it has to be as large as that of `message`."""
+    """The honest message, if its body or its target has to be as large as that of `message`: with blanks behind the
+    body, or a query of its own, which a link signs."""
+    if honest.scheme.longest is not None:
+        honest = replace(honest, more=max(0, len(message.target) - len(honest.message.target)))
     return replace(honest.message, body=honest.message.body + b" " * (len(message.body) - len(honest.message.body)))
 
 

@@ -174,8 +174,11 @@ class Case:
     may_be_accepted: bool = False
 
     def codes_for(self, honest: Honest) -> frozenset[str]:
-        """Where the claims stand in a body, what is spoiled may be no JSON text."""
-        return self.codes | {"body-malformed"} if honest.scheme.members else self.codes
+        """Where the claims stand in a body, what is spoiled may be no JSON text; and in a query, no target."""
+        spoiled = (
+            {"body-malformed"} if honest.scheme.members else {"target-ambiguous"} if honest.scheme.query else set()
+        )
+        return self.codes | spoiled
 
 
 _FORM = frozenset({"signature-malformed"})
