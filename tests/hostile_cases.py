@@ -86,6 +86,10 @@ def _many(honest: Honest) -> Iterator[Message]:
     """A12: the right one first, or last."""
     message, spot = honest.message, honest.signature
     whole = texts_of(message)[spot.where]
+    if honest.scheme.longest is not None:  # each stands alone in a parameter of its own
+        yield put(message, (Spot(spot.where, spot.end, spot.end), b"&signature=A" * MANY))
+        yield put(message, (Spot(spot.where, spot.start, spot.start), b"A&signature=" * MANY))
+        return
     start = max(whole.rfind(each, 0, spot.start) for each in (b" ", b";", b"," if b"v1," not in whole else b" ", b'"'))
     piece = whole[start + 1 : spot.end]
     separator = next(
