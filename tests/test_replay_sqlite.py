@@ -15,6 +15,7 @@ import pytest
 
 from judged import RFC9421, as_request
 from replay_conformance import START, Clock, at_once, fresh
+from replay_offers import offer
 from sealgate import ConfigurationError, Unavailable
 from sealgate.exceptions import Replayed
 from sealgate.replay import load
@@ -147,25 +148,9 @@ def test_a_process_that_is_killed_forgets_nothing(path: Path) -> None:
     store.close()
 
 
-def _offer(path: str, seed: int, out: str) -> None:
-    store = SQLiteStore(path)
-    answers = at_once(4, lambda: [_patient(store, n.to_bytes(32, "big")) for n in range(seed, seed + 150)])
-    Path(out).write_text("".join(str(int(new)) for row in answers for new in row))
-    store.close()
-
-
-def _patient(store: SQLiteStore, key: bytes) -> bool:
-    """As clients do: what was unavailable is offered again."""
-    while True:
-        try:
-            return store.add(key, START + 1000)
-        except (Unavailable, sqlite3.OperationalError):
-            continue
-
-
 def test_processes_and_threads_get_one_true_for_each_key(path: Path, tmp_path: Path) -> None:
     """They make the file together, too."""
-    workers = [_SPAWN.Process(target=_offer, args=(str(path), 0, str(tmp_path / f"out{place}"))) for place in range(4)]
+    workers = [_SPAWN.Process(target=offer, args=(str(path), 0, str(tmp_path / f"out{place}"))) for place in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
