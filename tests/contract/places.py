@@ -67,7 +67,7 @@ class Places(Promises):
 
     def test_a_signed_url_is_taken_until_it_ends(self) -> None:
         application = self.build(Verifier(schemes.signed_url(), keys={KEY_ID: KEY}, origin=ORIGIN, clock=lambda: NOW))
-        link = _link("/orders?b=%20&a=1&a=0&c")
+        link, posted = _link("/orders?b=%20&a=1&a=0&c"), _link("/orders", methods=("POST",))
         outcomes = self.outcomes(
             application,
             {
@@ -79,7 +79,7 @@ class Places(Promises):
                 "a body": replace(link, body=b"{}"),
                 "another method": replace(link, method="POST"),
                 "HEAD": replace(link, method="HEAD"),
-                "another path": replace(link, target=link.target.replace("/orders", "/json")),
+                "another path": replace(posted, method="POST", target=posted.target.replace("/orders", "/json")),
                 "a parameter added": replace(link, target=f"{link.target}&a=2"),
                 "a parameter added before": replace(link, target=link.target.replace("?", "?a=2&")),
                 "a parameter removed": replace(link, target=link.target.replace("a=0&", "")),
