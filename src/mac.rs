@@ -56,6 +56,12 @@ impl Hash {
 pub trait Sink {
     /// Appends octets.
     fn put(&mut self, octets: &[u8]);
+
+    /// Appends a part after its length, in 8 octets: no two lists of parts give the same octets.
+    fn put_framed(&mut self, part: &[u8]) {
+        self.put(&(part.len() as u64).to_be_bytes());
+        self.put(part);
+    }
 }
 
 impl Sink for Vec<u8> {

@@ -8,7 +8,7 @@ use crate::coverage::Coverage;
 use crate::error::{Error, Result};
 use crate::json::Form as JsonForm;
 use crate::key::{Key, KeyForm};
-use crate::mac::Hash;
+use crate::mac::{Hash, Sink as _};
 use crate::message_signature::{self as message, Choices, Policy};
 use crate::part::{Hole, Source};
 use crate::templates::{Carriers, Templates};
@@ -160,10 +160,9 @@ impl Scheme {
     /// None for any other scheme, which signs with the key itself.
     pub(crate) fn link_key(&self, key: &Key) -> Option<Key> {
         self.longest()?;
-        let label: Vec<u8> = [LINKS, &self.name]
-            .iter()
-            .flat_map(|part| [&(part.len() as u64).to_be_bytes(), part.as_bytes()].concat())
-            .collect();
+        let mut label = Vec::new();
+        label.put_framed(LINKS.as_bytes());
+        label.put_framed(self.name.as_bytes());
         let derived = key.derive(&label);
         Some(derived.unwrap_or_else(|_| unreachable!("32 octets of HKDF are a key that nobody has published")))
     }

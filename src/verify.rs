@@ -12,6 +12,7 @@ use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
 use crate::form::FormBody;
 use crate::json::Form as JsonForm;
+use crate::mac::Sink as _;
 use crate::message_signature::{Covered, Message, SignatureInput};
 use crate::request::{CONTENT_TYPE, Fields, Params, Request, check_length, check_method, own_origin};
 use crate::ring::{KeyRing, Signer};
@@ -302,8 +303,7 @@ impl Scheme {
         let created = claim.claims.created.as_ref()?;
         let mut key = Sha256::new();
         for part in [self.name().as_bytes(), key_id.unwrap_or_default().as_bytes(), unique, created.text.as_bytes()] {
-            key.update((part.len() as u64).to_be_bytes());
-            key.update(part);
+            key.put_framed(part);
         }
         // The nonce of a request may come back in the response.
         if claim.subject == Subject::Response {

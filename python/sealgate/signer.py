@@ -68,8 +68,7 @@ class Signer:
             body = request.body or b""
         elif any(name == "content-length" for name, _ in request.headers):
             added = [*added, ("content-length", str(len(body)))]
-        names = {name.lower() for name, _ in added}
-        headers = [*((name, value) for name, value in request.headers if name not in names), *added]
+        headers = _with(added, request.headers)
         return Request(
             request.method, target or request.target, headers, body, origin=request.origin, params=request.params
         )
@@ -109,14 +108,18 @@ class Signer:
         nor a Content-Digest, which nothing could tell from another one.
         """
         added = self.scheme.sign_response(response, request, *self._drawn())
-        names = {name.lower() for name, _ in added}
-        headers = [*((name, value) for name, value in response.headers if name not in names), *added]
-        return Response(response.status, headers, response.body)
+        return Response(response.status, _with(added, response.headers), response.body)
 
     def _drawn(self) -> tuple[Key, str | None, int, str]:
         now = self._clock()
         ring = self._keys if isinstance(self._keys, KeyRing) else self._keys.ring
         return ring.newest(self._entry, now), self.key_id, int(now), secrets.token_urlsafe(18)
+
+
+def _with(added: list[tuple[str, str]], headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The headers and those added, which replace their namesakes."""
+    names = {name.lower() for name, _ in added}
+    return [*((name, value) for name, value in headers if name not in names), *added]
 
 
 def _parted(url: str) -> tuple[str, str]:

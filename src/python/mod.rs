@@ -1,6 +1,7 @@
 //! The Python face: the only folder that knows Python. It converts, calls the core, and raises.
 
 mod claim;
+mod grammar;
 mod json;
 mod keys;
 mod replay;
@@ -72,8 +73,8 @@ fn detached<T: Send>(py: Python<'_>, size: usize, call: impl FnOnce() -> T + Sen
 mod _native {
     #[pymodule_export]
     use super::{
-        claim::Claim, claim::Verified, json::canonicalize, json::canonicalize_json, keys::Key, keys::KeyRing,
-        replay::ReplaySet, request::Origins, request::Request, response::Response, scheme::Members, scheme::Scheme,
+        claim::Claim, claim::Verified, grammar::Members, json::canonicalize, json::canonicalize_json, keys::Key,
+        keys::KeyRing, replay::ReplaySet, request::Origins, request::Request, response::Response, scheme::Scheme,
         token::Granted, token::Token,
     };
 

@@ -7,46 +7,24 @@ use pyo3::types::{PyBytes, PyFrozenSet, PyMapping, PyTuple};
 use zeroize::Zeroizing;
 
 use super::claim::Claim;
+use super::grammar::grammars_of;
 use super::keys::Key;
 use super::request::{Origins, Request};
 use super::response::Response;
 use crate::aws_sigv4::{AwsSigV4, PathRule};
 use crate::coverage::Aspect;
 use crate::error::{Code, Error};
-use crate::grammar::Grammar;
 use crate::json::Form;
 use crate::key::{self, KeyForm};
 use crate::mac::Hash;
 use crate::message_signature::Choices;
 use crate::scheme as schemes;
 use crate::sign::{ResponseToSign, Signed, ToSign};
-use crate::template::Template;
 use crate::templates::Carriers;
 use crate::verify::{ReceivedResponse, Terms};
 
 /// Header fields to add.
 type Pairs = Vec<(String, String)>;
-
-/// A field made of members split by `separator`, in any order; unknown ones are ignored. Where a blank stands behind
-/// the separator, it is written too.
-#[pyclass(frozen, module = "sealgate._native")]
-pub(super) struct Members {
-    separator: String,
-    members: Vec<String>,
-}
-
-#[pymethods]
-impl Members {
-    #[new]
-    #[pyo3(signature = (separator, *members))]
-    fn new(separator: &str, members: Vec<String>) -> PyResult<Self> {
-        let is_one = |text: &str| text.len() == 1 && text.is_ascii();
-        if (is_one(separator) || separator.strip_suffix(' ').is_some_and(is_one)) && !members.is_empty() {
-            return Ok(Self { separator: separator.to_owned(), members });
-        }
-        Err(Error::configuration("members: expected one ASCII character and at least one template").into())
-    }
-}
 
 /// A text, or several of which any counts.
 #[derive(FromPyObject)]
@@ -383,24 +361,6 @@ impl Scheme {
         // What cannot be signed is the signer's mistake, not a peer's.
         signed.map_err(|error| PyErr::from(Error { code: Code::Configuration, ..error }))
     }
-}
-
-/// What carries claims: names of fields or pointers, each with a template or `Members`.
-fn grammars_of(carriers: Option<&Bound<'_, PyMapping>>) -> PyResult<Vec<(String, Grammar)>> {
-    let Some(carriers) = carriers else { return Ok(Vec::new()) };
-    let mut grammars = Vec::new();
-    for pair in carriers.items()?.iter() {
-        let (name, form): (String, Bound<'_, PyAny>) = pair.extract()?;
-        let grammar = if let Ok(members) = form.cast::<Members>() {
-            let members = members.get();
-            let templates = members.members.iter().map(|text| Template::parse_field(text)).collect::<Result<_, _>>()?;
-            Grammar::Members(members.separator.clone(), templates)
-        } else {
-            Grammar::Whole(Template::parse_field(&form.extract::<String>()?)?)
-        };
-        grammars.push((name, grammar));
-    }
-    Ok(grammars)
 }
 
 fn checked_age(max_age: Option<i64>) -> Result<Option<i64>, Error> {
