@@ -26,6 +26,8 @@ pub enum Code {
     TargetAmbiguous,
     /// The body is over the limit.
     BodyTooLarge,
+    /// There is no body to verify.
+    BodyUnreadable,
     /// A JSON text or value has no canonical form.
     Canonicalization,
     /// The scheme reads the body, and the body does not have the form that it reads.

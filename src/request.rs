@@ -1,7 +1,7 @@
 //! A request and its components (RFC 9421, 2): header fields and derived components.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use crate::error::{Code, Error, Result};
 use crate::target::{Origin, Target};
@@ -19,8 +19,8 @@ static CONTENT_LENGTH: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("
 /// A field name in lower case, and how CGI spells it (RFC 3875, 4.1.18).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldName {
-    lower: String,
-    environ: String,
+    lower: Arc<str>,
+    environ: Arc<str>,
 }
 
 impl FieldName {
@@ -40,7 +40,7 @@ impl FieldName {
             "CONTENT_TYPE" | "CONTENT_LENGTH" => upper,
             _ => format!("HTTP_{upper}"),
         };
-        Self { lower, environ }
+        Self { lower: lower.into(), environ: environ.into() }
     }
 
     /// Lower case.
@@ -108,12 +108,15 @@ impl Fields for FieldPairs {
         let mut found = None;
         for span in self.spans.iter().filter(|span| span.name_size == wanted.len()) {
             let (other, value) = self.octets[span.start..span.end].split_at(span.name_size);
-            if other == wanted {
-                if found.replace(value).is_some() {
-                    return Err(Error::malformed(format!("the field {} occurs twice", name.lower)));
-                }
-            } else if other.iter().zip(wanted).all(|(a, b)| a == b || (*a == b'_' && *b == b'-')) {
+            // Octet by octet: most names differ in their first.
+            if !other.iter().zip(wanted).all(|(a, b)| a == b || (*a == b'_' && *b == b'-')) {
+                continue;
+            }
+            if other != wanted {
                 return Err(Error::malformed(format!("a field that CGI reads as {}", name.lower)));
+            }
+            if found.replace(value).is_some() {
+                return Err(Error::malformed(format!("the field {} occurs twice", name.lower)));
             }
         }
         found.map(|value| field_value(value).map(Cow::Borrowed)).transpose()
@@ -166,10 +169,13 @@ pub fn field_value(value: &[u8]) -> Result<&[u8]> {
     let start = value.iter().position(|octet| !blank(octet)).unwrap_or(value.len());
     let end = value.iter().rposition(|octet| !blank(octet)).map_or(start, |last| last + 1);
     let value = &value[start..end];
-    match value.iter().position(|octet| !(0x20..0x7F).contains(octet)) {
-        Some(index) => Err(Error::at(Code::SignatureMalformed, "a field holds an octet outside 0x20 to 0x7e", index)),
-        None => Ok(value),
+    let is_foreign = |octet: &u8| !(0x20..0x7F).contains(octet);
+    // Without a way out of the loop it is many octets at a time.
+    if !value.iter().fold(false, |found, octet| found | is_foreign(octet)) {
+        return Ok(value);
     }
+    let index = value.iter().position(is_foreign);
+    Err(Error { index, ..Error::malformed("a field holds an octet outside 0x20 to 0x7e") })
 }
 
 /// What a scheme reads of a request.

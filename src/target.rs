@@ -54,9 +54,10 @@ impl Target {
         if path.starts_with(b"//") {
             return Err(ambiguous("the path starts with //"));
         }
-        if let Some(index) = path.iter().chain(query).position(|octet| !(0x21..0x7F).contains(octet) || *octet == b'#')
-        {
-            return Err(Error::at(Code::TargetAmbiguous, "the target holds an octet that no target has", index));
+        let is_foreign = |octet: &u8| !(0x21..0x7F).contains(octet) || *octet == b'#';
+        if path.iter().any(is_foreign) || query.iter().any(is_foreign) {
+            let index = path.iter().chain(query).position(is_foreign);
+            return Err(Error { index, ..ambiguous("the target holds an octet that no target has") });
         }
         if path.contains(&b'%') {
             percent_decode(path, false)?;

@@ -1,5 +1,6 @@
 //! Verifying, in one order: a claim is read from a request, proven with a key ring, and concluded with the body.
 
+mod proof;
 mod response;
 
 use sha2::{Digest, Sha256};
@@ -21,6 +22,7 @@ use crate::signature_base::SignatureBase;
 use crate::target::{Origin, Target};
 use crate::templates::Templates;
 
+pub use proof::Proof;
 pub use response::ReceivedResponse;
 
 /// Seconds for which a replay key outlives its message: clocks of several hosts differ.
@@ -59,7 +61,7 @@ pub struct Terms {
 enum Stated {
     InTemplates,
     Message(Box<SignatureInput>),
-    AwsSigV4(aws_sigv4::Statement),
+    AwsSigV4(Box<aws_sigv4::Statement>),
 }
 
 /// What a request says of itself, unproven.
@@ -71,7 +73,7 @@ pub struct Claim {
     /// Where the message itself lists what it covers.
     components: Option<Vec<Covered>>,
     /// Where the key is derived, and the base is of a digest of the canonical request.
-    aws_sigv4: Option<aws_sigv4::Statement>,
+    aws_sigv4: Option<Box<aws_sigv4::Statement>>,
     digest: Option<ContentDigest>,
     /// The type of the body is stated, and not covered with it.
     leaves_type: bool,
@@ -186,7 +188,7 @@ impl Scheme {
             }
             Form::AwsSigV4(own) => {
                 let (claims, stated) = own.read(received.fields, received.target.clone()?)?;
-                Ok((claims, Stated::AwsSigV4(stated)))
+                Ok((claims, Stated::AwsSigV4(Box::new(stated))))
             }
         }
     }

@@ -301,7 +301,7 @@ def test_a_slow_store_of_keys_does_not_extend_a_life() -> None:
     times = iter([NOW, NOW, NOW + 301])
     body = json.dumps(document()).encode()
     with pytest.raises(Expired):
-        verifier_of(clock=lambda: next(times)).verify(request_of(body))
+        verifier_of(clock=lambda: next(times)).verify(request_of(body), lambda _: body)
     times = iter([NOW, NOW + 301])
     trace = Trace(body, clock=lambda: next(times))
     assert (Expired, ["body"]) == (trace.refused(Verifier.verify), trace.asked)

@@ -12,6 +12,7 @@ from judged import NOW
 from reference import Message
 from sealgate import Rejected, Request, Verified, Verifier
 from sealgate.schemes import by_name
+from sealgate.verifier import ReadBody
 
 SCHEMES = by_name()
 HONEST = {name: Honest(scheme) for name, scheme in SCHEMES.items()}
@@ -20,16 +21,25 @@ HONEST = {name: Honest(scheme) for name, scheme in SCHEMES.items()}
 MANY = next(case for case in CASES if case.name == "200,000 signatures")
 
 
-def verdict(honest: Honest, message: Message) -> Verified | str:
-    return verdict_of(honest.verifier(), request_of(message), honest.uncovered)
+def verdict(honest: Honest, message: Message, read_body: ReadBody | None = None) -> Verified | str:
+    return verdict_of(honest.verifier(), request_of(message), honest.uncovered, read_body)
 
 
-def verdict_of(verifier: Verifier, request: Request, uncovered: frozenset[str]) -> Verified | str:
+def verdict_of(
+    verifier: Verifier, request: Request, uncovered: frozenset[str], read_body: ReadBody | None = None
+) -> Verified | str:
     """The proof, or the code of the refusal; whatever the octets, no third."""
     try:
-        return verifier.verify(request, uncovered=uncovered)
+        return verifier.verify(request, read_body, uncovered=uncovered)
     except Rejected as refused:
         return refused.code
+
+
+def told(said: Verified | str) -> object:
+    """A body that is at hand, and one that is read, give the same."""
+    if isinstance(said, str):
+        return said
+    return said.key_id, said.covered, said.created, said.nonce, said.message_id, said.body
 
 
 @pytest.mark.parametrize("name", SCHEMES)
@@ -54,6 +64,7 @@ def test_a_hostile_message_gets_a_verdict(name: str, case: Case) -> None:
     honest = HONEST[name]
     for message in case.messages(honest):
         said = verdict(honest, message)
+        assert told(said) == told(verdict(honest, message, lambda _, body=message.body: body)), message
         if isinstance(said, Verified):
             assert case.may_be_accepted, message
         else:

@@ -12,7 +12,7 @@ use _native::request::FieldPairs;
 use _native::ring::{KeyRing, Signer};
 use _native::scheme::Scheme;
 use _native::target::{Origin, Target};
-use _native::verify::{Claim, Received, Terms};
+use _native::verify::{Claim, Proof, Received, Terms};
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use zeroize::Zeroizing;
 
@@ -127,11 +127,8 @@ pub fn verdict(scheme: &Scheme, message: &Message, ring: &KeyRing) -> Result<Acc
     let target = target.as_ref().map_err(Clone::clone);
     let received = Received { method: &message.method, target, fields: &fields, origin: None, params: &[] };
     let claim = scheme.claim(received, origins, terms)?;
-    let read = scheme.read_body(&claim, &message.body)?;
-    let content = Content::new(&message.body, read.as_ref());
-    let signer = scheme.authenticate(&claim, ring, content)?;
-    let replay = scheme.replay_key(&claim, ring.key_id(signer), content);
-    scheme.conclude(&claim, &message.body, now)?;
+    let Proof { claim, read, signer } = scheme.prove(claim, ring, Some(&message.body), terms.body_limit)?;
+    let replay = scheme.replay_key(&claim, ring.key_id(signer), Content::new(&message.body, read.as_ref()));
     let covered = scheme.covered(&claim).into_iter().map(str::to_owned).collect();
     Ok(Accepted { claim, signer, replay, covered })
 }

@@ -393,6 +393,18 @@ class Scheme:
         uncovered: frozenset[str] | None = None,
     ) -> Claim:
         """What the request says of itself. `uncovered`: of `query` and `body`, what need not be covered."""
+    def verify(
+        self,
+        request: Request,
+        keys: KeyRing,
+        origins: Origins | None,
+        now: float,
+        max_age: int,
+        body_limit: int,
+        uncovered: frozenset[str] | None,
+        once: bool,
+    ) -> tuple[Verified, tuple[bytes, int] | None]:
+        """All the steps in their order, with `request.body`; and what `Claim.replay_key` gives, where `once`."""
     def claim_response(
         self,
         response: Response,

@@ -121,6 +121,11 @@ class Verifier:
         to be acknowledged and there is none, they are rejected. With it a provider's probe is `HandshakeAnswered`;
         without it none is: an unsigned one is refused, and of a signed one this is the proof.
         """
+        if read_body is None and delivery is None and self.source is None:
+            verified, remembering = self._at_once(request, uncovered, awaits=False)
+            if remembering is not None:
+                run(remembering, "averify")
+            return verified
         proven: list[Verified] = []
         run(self.steps(request, read_body, uncovered, delivery, proven, awaits=False), "averify")
         return proven[0]
@@ -134,6 +139,11 @@ class Verifier:
         delivery: Delivery | None = None,
     ) -> Verified:
         """As `verify`, and awaits key sources, stores and bodies that are coroutines."""
+        if read_body is None and delivery is None and self.source is None:
+            verified, remembering = self._at_once(request, uncovered, awaits=True)
+            if remembering is not None:
+                await arun(remembering)
+            return verified
         proven: list[Verified] = []
         await arun(self.steps(request, read_body, uncovered, delivery, proven, awaits=True))
         return proven[0]
@@ -155,6 +165,41 @@ class Verifier:
         proven: list[Verified] = []
         await arun(self.steps(request, lambda _: response.body, _NOTHING, None, proven, awaits=True, response=response))
         return proven[0]
+
+    def _at_once(
+        self, request: Request, uncovered: frozenset[str], *, awaits: bool
+    ) -> tuple[Verified, Steps[None] | None]:
+        """`steps` in one call, where keys and body are at hand: the proof, and the step that makes it count once."""
+        store = self.replay
+        verified, remembered = self.scheme.verify(
+            request,
+            self.ring,
+            self.origins,
+            self._clock(),
+            self.max_age,
+            self.body_limit,
+            uncovered or None,
+            store is not None,
+        )
+        if store is None or remembered is None:
+            return verified, None
+        return verified, self._remember(store, *remembered, verified, self.ring, awaits=awaits)
+
+    def _remember(
+        self,
+        store: replay_stores.ReplayStore,
+        key: bytes,
+        expires: int,
+        verified: Verified,
+        ring: KeyRing,
+        *,
+        awaits: bool,
+    ) -> Steps[None]:
+        try:
+            yield from replay_stores.remember(store, key, expires, self._quota(verified, ring), awaits=awaits)
+        except (Rejected, Unavailable) as error:
+            error.key_id = verified.key_id
+            raise
 
     def steps(
         self,
@@ -224,8 +269,7 @@ class Verifier:
                 told = handshake.answer(request, verified.body, partial(claim.sign_token, ring))
             if self.replay is not None and (remembered := claim.replay_key(body)) is not None:
                 key, expires = remembered
-                # One key id among others may not fill the store for all of them.
-                key_id = verified.key_id if self._asks_each or len(ring) > 1 else None
+                key_id = self._quota(verified, ring)
                 if delivery is None or self._acknowledging is None or told is not None:
                     yield from replay_stores.remember(self.replay, key, expires, key_id, awaits=awaits)
                 else:
@@ -236,6 +280,10 @@ class Verifier:
             error.key_id = error.key_id or (claim if verified is None else verified).key_id
             raise
         proven.append(verified)
+
+    def _quota(self, verified: Verified, ring: KeyRing) -> str | None:
+        """Whose share of the store it counts to: one key id among others may not fill it for all of them."""
+        return verified.key_id if self._asks_each or len(ring) > 1 else None
 
 
 def _acknowledging(duplicates: str, store: replay_stores.ReplayStore | None) -> replay_stores.AcknowledgingStore | None:

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use sfv::visitor::ParameterVisitor;
 use sfv::{BareItemFromInput, KeyRef, Parser, StringRef};
 
+use super::DIGEST_FIELD;
 use super::component::{Covered, Reading, What};
 use crate::error::{Error, Result};
-use crate::request::{Component, FieldName};
+use crate::request::{CONTENT_TYPE, Component, FieldName};
 use crate::structured::push_quoted;
 
 impl Covered {
@@ -111,7 +112,8 @@ impl Parameters {
             }
             (field, parameters, None) => {
                 // 2.1: the name in lower case; any other spelling would be a second name for the same component.
-                let field = FieldName::parse(field).ok().filter(|own| own.lower() == name).ok_or_else(unknown)?;
+                let field = known(field).or_else(|| FieldName::parse(field).ok().filter(|own| own.lower() == name));
+                let field = field.ok_or_else(unknown)?;
                 What::Field(
                     field,
                     match parameters {
@@ -129,4 +131,9 @@ impl Parameters {
         let identifier = if text.is_empty() { text } else { format!("\"{name}\"{text}") };
         Ok(Covered { what, of_request: req, identifier })
     }
+}
+
+/// The fields that nearly every signature covers.
+fn known(name: &str) -> Option<FieldName> {
+    [&CONTENT_TYPE, &DIGEST_FIELD].into_iter().find(|field| field.lower() == name).map(|field| (**field).clone())
 }

@@ -14,7 +14,6 @@ use crate::signature_base::SignatureBase;
 impl SignatureInput {
     /// RFC 9421, 2.5: a line for each component, the last for the parameters, and no line end after it.
     pub fn signature_base(&self, message: &Message<'_>, policy: &Policy) -> Result<SignatureBase> {
-        let list = self.inner_list();
         let mut base = Vec::with_capacity(512);
         for component in &self.components {
             for piece in component.identifier() {
@@ -25,7 +24,7 @@ impl SignatureInput {
             base.push(b'\n');
         }
         base.extend_from_slice(b"\"@signature-params\": ");
-        base.extend_from_slice(list.as_bytes());
+        base.extend_from_slice(self.inner_list().as_bytes());
         Ok(SignatureBase::of(base))
     }
 

@@ -1,6 +1,6 @@
 //! A claim, and what it becomes once it is proven.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -10,18 +10,20 @@ use super::detached;
 use super::json::bytes_of;
 use super::keys::KeyRing;
 use super::scheme::{Scheme, milliseconds};
-use crate::claims::Claims;
 use crate::content::{Content, ReadBody};
 use crate::error::{Code, Error};
 use crate::key::Lifetime;
 use crate::ring;
-use crate::verify;
+use crate::scheme;
+use crate::verify::{self, Proof};
 
 /// A request that was proven.
 #[pyclass(frozen, module = "sealgate._native")]
 pub(super) struct Verified {
+    scheme: Py<Scheme>,
     /// Proven: its signature, its digest and its coverage hold.
-    claim: Py<Claim>,
+    claim: Arc<verify::Claim>,
+    key_id: Option<String>,
     body: Py<PyBytes>,
 }
 
@@ -29,12 +31,12 @@ pub(super) struct Verified {
 impl Verified {
     #[getter]
     fn key_id(&self) -> Option<&str> {
-        self.claim.get().signer.get().and_then(|signer| signer.key_id.as_deref())
+        self.key_id.as_deref()
     }
 
     #[getter]
     fn scheme(&self) -> &str {
-        self.claim.get().scheme.get().scheme.name()
+        self.scheme.get().scheme.name()
     }
 
     #[getter]
@@ -44,17 +46,17 @@ impl Verified {
 
     #[getter]
     fn created(&self) -> Option<i64> {
-        self.claims().created.as_ref().map(|created| created.milliseconds.div_euclid(1000))
+        self.claim.claims().created.as_ref().map(|created| created.milliseconds.div_euclid(1000))
     }
 
     #[getter]
     fn nonce(&self) -> Option<&str> {
-        self.claims().nonce.as_deref()
+        self.claim.claims().nonce.as_deref()
     }
 
     #[getter]
     fn message_id(&self) -> Option<&str> {
-        self.claims().message_id.as_deref()
+        self.claim.claims().message_id.as_deref()
     }
 
     #[getter]
@@ -69,13 +71,23 @@ impl Verified {
 }
 
 impl Verified {
-    fn claims(&self) -> &Claims {
-        self.claim.get().read.claims()
+    fn names(&self) -> Vec<&str> {
+        self.scheme.get().scheme.covered(&self.claim)
     }
 
-    fn names(&self) -> Vec<&str> {
-        let claim = self.claim.get();
-        claim.scheme.get().scheme.covered(&claim.read)
+    /// What was proven in one go, of a request with this body.
+    pub(super) fn new(
+        scheme: &Bound<'_, Scheme>,
+        proof: Proof,
+        ring: &ring::KeyRing,
+        body: &Bound<'_, PyBytes>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            body: proven(&scheme.get().scheme, proof.read.as_ref(), body)?.unbind(),
+            scheme: scheme.clone().unbind(),
+            key_id: ring.key_id(proof.signer).map(str::to_owned),
+            claim: Arc::new(proof.claim),
+        })
     }
 }
 
@@ -83,7 +95,7 @@ impl Verified {
 #[pyclass(frozen, module = "sealgate._native")]
 pub(super) struct Claim {
     scheme: Py<Scheme>,
-    read: verify::Claim,
+    read: Arc<verify::Claim>,
     /// The body and what was read of it, where that is what is signed.
     body: OnceLock<(Py<PyBytes>, ReadBody)>,
     /// Whose key it was, once that is proven.
@@ -116,7 +128,7 @@ impl Claim {
         let (read, signed) =
             detached(slf.py(), octets.len(), || scheme.read_claims(&claim.read, octets, milliseconds(now)))?;
         let body = signed.map_or_else(OnceLock::new, |signed| OnceLock::from((body.clone().unbind(), signed)));
-        Ok(Self { scheme: claim.scheme.clone_ref(slf.py()), read, body, signer: OnceLock::new() })
+        Ok(Self { scheme: claim.scheme.clone_ref(slf.py()), read: Arc::new(read), body, signer: OnceLock::new() })
     }
 
     /// After `authenticate`: the replay key (32 bytes) and the Unix second from which it may be forgotten, or None.
@@ -168,7 +180,12 @@ impl Claim {
         let octets = body.as_bytes();
         let scheme = &claim.scheme.get().scheme;
         detached(slf.py(), octets.len(), || scheme.conclude(&claim.read, octets, milliseconds(now)))?;
-        Ok(Verified { claim: slf.clone().unbind(), body: claim.proven(body)?.unbind() })
+        Ok(Verified {
+            scheme: claim.scheme.clone_ref(slf.py()),
+            claim: Arc::clone(&claim.read),
+            key_id: signer.key_id.clone(),
+            body: claim.proven(body)?.unbind(),
+        })
     }
 
     fn __repr__(&self) -> String {
@@ -179,7 +196,7 @@ impl Claim {
 impl Claim {
     /// What `scheme` has read of a request.
     pub(super) fn new(scheme: Py<Scheme>, read: verify::Claim) -> Self {
-        Self { scheme, read, body: OnceLock::new(), signer: OnceLock::new() }
+        Self { scheme, read: Arc::new(read), body: OnceLock::new(), signer: OnceLock::new() }
     }
 
     /// What is signed of `body`, the body that was authenticated.
@@ -192,15 +209,27 @@ impl Claim {
 
     /// The very octets that were proven: `body`, or what was read of it.
     fn proven<'py>(&self, body: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyBytes>> {
-        let (py, octets) = (body.py(), body.as_bytes());
-        match self.body.get() {
-            Some((received, _)) if !received.is(body) => Err(other_body()),
-            Some((_, ReadBody::Members(selected))) => Ok(PyBytes::new(py, selected.object())),
-            Some((_, ReadBody::Form(form))) => Ok(PyBytes::new(py, form.canonical())),
-            Some((_, ReadBody::Canonical(canonical))) if !canonical.is_whole(octets) => bytes_of(py, canonical, octets),
-            None if self.scheme.get().scheme.body_form().is_some() && !octets.is_empty() => Err(other_body()),
-            _ => Ok(body.clone()),
-        }
+        let read = match self.body.get() {
+            Some((received, _)) if !received.is(body) => return Err(other_body()),
+            read => read.map(|(_, read)| read),
+        };
+        proven(&self.scheme.get().scheme, read, body)
+    }
+}
+
+/// What the application is handed: `body`, or what was read of it.
+fn proven<'py>(
+    scheme: &scheme::Scheme,
+    read: Option<&ReadBody>,
+    body: &Bound<'py, PyBytes>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (py, octets) = (body.py(), body.as_bytes());
+    match read {
+        Some(ReadBody::Members(selected)) => Ok(PyBytes::new(py, selected.object())),
+        Some(ReadBody::Form(form)) => Ok(PyBytes::new(py, form.canonical())),
+        Some(ReadBody::Canonical(canonical)) if !canonical.is_whole(octets) => bytes_of(py, canonical, octets),
+        None if scheme.body_form().is_some() && !octets.is_empty() => Err(other_body()),
+        _ => Ok(body.clone()),
     }
 }
 

@@ -35,6 +35,7 @@ impl From<Error> for PyErr {
             Code::Expired => "Expired",
             Code::TargetAmbiguous => "TargetAmbiguous",
             Code::BodyTooLarge => "BodyTooLarge",
+            Code::BodyUnreadable => "BodyUnreadable",
             Code::Canonicalization => "CanonicalizationError",
             Code::BodyMalformed => "BodyMalformed",
             Code::StoreFull => "Unavailable",

@@ -93,15 +93,16 @@ impl Request {
         origin: Option<&Bound<'_, PyString>>,
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let raw_target = octets_of(target)?.into_owned();
+        let raw_target = octets_of(target)?;
+        let target = Target::parse(&raw_target);
         let mut pairs = FieldPairs::default();
         if let Some(headers) = headers {
             push_pairs(headers, &mut pairs)?;
         }
         Ok(Self {
             method: text(method).into_owned(),
-            target: Target::parse(&raw_target),
-            raw_target,
+            raw_target: if target.is_ok() { Vec::new() } else { raw_target.into_owned() },
+            target,
             headers: Headers::Pairs(pairs),
             body: Some(body.map_or_else(|| PyBytes::new(method.py(), b"").unbind(), |body| body.clone().unbind())),
             origin: origin.map(|origin| Origin::parse(&text(origin))).transpose()?,
@@ -319,6 +320,10 @@ pub(super) fn latin1_text(octets: &[u8]) -> String {
 }
 
 fn octets_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
+    // One comparison tells most of them; what is of a subclass is asked more slowly.
+    if let Ok(text) = value.cast_exact::<PyString>() {
+        return Ok(latin1(text));
+    }
     if let Ok(octets) = value.cast::<PyBytes>() {
         return Ok(Cow::Borrowed(octets.as_bytes()));
     }
@@ -346,19 +351,20 @@ pub(super) fn push_pairs(headers: &Bound<'_, PyAny>, pairs: &mut FieldPairs) -> 
     let wrong = || PyTypeError::new_err("headers: expected pairs of name and value");
     pairs.reserve(headers.len().unwrap_or_default());
     let mut push = |pair: &Bound<'_, PyAny>| {
-        let (name, value) = if let Ok(pair) = pair.cast::<PyTuple>()
+        if let Ok(pair) = pair.cast::<PyTuple>()
             && pair.len() == 2
         {
-            (pair.get_item(0)?, pair.get_item(1)?)
-        } else if let Ok(pair) = pair.cast::<PyList>()
-            && pair.len() == 2
-        {
-            (pair.get_item(0)?, pair.get_item(1)?)
-        } else {
-            return Err(wrong());
-        };
-        pairs.push(&octets_of(&name)?, &octets_of(&value)?);
-        Ok(())
+            let (name, value) = (pair.get_borrowed_item(0)?, pair.get_borrowed_item(1)?);
+            pairs.push(&octets_of(&name)?, &octets_of(&value)?);
+            return Ok(());
+        }
+        match pair.cast::<PyList>() {
+            Ok(pair) if pair.len() == 2 => {
+                pairs.push(&octets_of(&pair.get_item(0)?)?, &octets_of(&pair.get_item(1)?)?);
+                Ok(())
+            }
+            _ => Err(wrong()),
+        }
     };
     // Servers give a list; whether something else is a mapping is a slow question.
     if let Ok(list) = headers.cast::<PyList>() {

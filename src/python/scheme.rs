@@ -6,12 +6,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFrozenSet, PyMapping, PyTuple};
 use zeroize::Zeroizing;
 
-use super::claim::Claim;
+use super::claim::{Claim, Verified};
+use super::detached;
 use super::grammar::grammars_of;
-use super::keys::Key;
+use super::keys::{Key, KeyRing};
 use super::request::{Origins, Request};
 use super::response::Response;
 use crate::aws_sigv4::{AwsSigV4, PathRule};
+use crate::content::Content;
 use crate::coverage::Aspect;
 use crate::error::{Code, Error};
 use crate::json::Form;
@@ -21,10 +23,13 @@ use crate::message_signature::Choices;
 use crate::scheme as schemes;
 use crate::sign::{ResponseToSign, Signed, ToSign};
 use crate::templates::Carriers;
-use crate::verify::{ReceivedResponse, Terms};
+use crate::verify::{self, ReceivedResponse, Terms};
 
 /// Header fields to add.
 type Pairs = Vec<(String, String)>;
+
+/// The octets, and the Unix second from which they may be forgotten.
+type ReplayKey<'py> = (Bound<'py, PyBytes>, i64);
 
 /// A text, or several of which any counts.
 #[derive(FromPyObject)]
@@ -221,21 +226,39 @@ impl Scheme {
         body_limit: u64,
         uncovered: Option<BTreeSet<String>>,
     ) -> PyResult<Claim> {
-        let uncovered = uncovered.unwrap_or_default();
-        if !uncovered.iter().all(|part| part == "query" || part == "body") {
-            return Err(Error::configuration("uncovered: expected a set of query, body, or both").into());
-        }
-        let terms = Terms {
-            now: milliseconds(now),
-            max_age,
-            body_limit,
-            uncovered_query: uncovered.contains("query"),
-            uncovered_body: uncovered.contains("body"),
-        };
-        let read = request.with_fields(slf.py(), |fields| {
-            slf.get().scheme.claim(request.received(fields), origins.map_or(&[], |origins| &origins.0), terms)
+        let terms = terms(now, max_age, body_limit, uncovered)?;
+        Ok(Claim::new(slf.clone().unbind(), slf.get().read(slf.py(), request, origins, terms)?))
+    }
+
+    /// All the steps for a request whose body and keys are at hand: the proof, and the replay key where one is asked for.
+    #[allow(clippy::too_many_arguments)] // as above
+    #[pyo3(signature = (request, keys, origins, now, max_age, body_limit, uncovered, once))]
+    fn verify<'py>(
+        slf: &Bound<'py, Self>,
+        request: &Request,
+        keys: &KeyRing,
+        origins: Option<&Origins>,
+        now: f64,
+        max_age: i64,
+        body_limit: u64,
+        uncovered: Option<BTreeSet<String>>,
+        once: bool,
+    ) -> PyResult<(Verified, Option<ReplayKey<'py>>)> {
+        let py = slf.py();
+        let scheme = &slf.get().scheme;
+        let claim = slf.get().read(py, request, origins, terms(now, max_age, body_limit, uncovered)?)?;
+        let received = request.body.as_ref().map(|body| body.bind(py));
+        let octets = received.map(PyBytesMethods::as_bytes);
+        let ring = &keys.0;
+        let (proof, replay) = detached(py, octets.map_or(0, <[u8]>::len), || {
+            let proof = scheme.prove(claim, ring, octets, body_limit)?;
+            let content = Content::new(octets.unwrap_or_default(), proof.read.as_ref());
+            let replay = once.then(|| scheme.replay_key(&proof.claim, ring.key_id(proof.signer), content)).flatten();
+            Ok::<_, Error>((proof, replay))
         })?;
-        Ok(Claim::new(slf.clone().unbind(), read))
+        let replay = replay.map(|(key, expires)| (PyBytes::new(py, &key), expires));
+        let Some(body) = received else { unreachable!("a proof is of a body") };
+        Ok((Verified::new(slf, proof, ring, body)?, replay))
     }
 
     /// As `claim`, of a response to `request`.
@@ -345,6 +368,17 @@ impl Scheme {
 }
 
 impl Scheme {
+    fn read(
+        &self,
+        py: Python<'_>,
+        request: &Request,
+        origins: Option<&Origins>,
+        terms: Terms,
+    ) -> Result<verify::Claim, Error> {
+        let origins = origins.map_or(&[][..], |origins| &origins.0);
+        request.with_fields(py, |fields| self.scheme.claim(request.received(fields), origins, terms))
+    }
+
     fn signed(
         &self,
         py: Python<'_>,
@@ -361,6 +395,20 @@ impl Scheme {
         // What cannot be signed is the signer's mistake, not a peer's.
         signed.map_err(|error| PyErr::from(Error { code: Code::Configuration, ..error }))
     }
+}
+
+fn terms(now: f64, max_age: i64, body_limit: u64, uncovered: Option<BTreeSet<String>>) -> Result<Terms, Error> {
+    let uncovered = uncovered.unwrap_or_default();
+    if !uncovered.iter().all(|part| part == "query" || part == "body") {
+        return Err(Error::configuration("uncovered: expected a set of query, body, or both"));
+    }
+    Ok(Terms {
+        now: milliseconds(now),
+        max_age,
+        body_limit,
+        uncovered_query: uncovered.contains("query"),
+        uncovered_body: uncovered.contains("body"),
+    })
 }
 
 fn checked_age(max_age: Option<i64>) -> Result<Option<i64>, Error> {

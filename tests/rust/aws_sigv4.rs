@@ -1,11 +1,10 @@
 use _native::aws_sigv4::{AwsSigV4, PathRule};
-use _native::content::Content;
 use _native::error::{Code, Error};
 use _native::request::FieldPairs;
 use _native::scheme::Scheme;
 use _native::sign::ToSign;
 use _native::target::{Origin, Target};
-use _native::verify::{Received, Terms};
+use _native::verify::{Proof, Received, Terms};
 use proptest::prelude::*;
 
 use crate::mac::{key, ring};
@@ -97,8 +96,8 @@ fn verdict(scheme: &Scheme, message: &Message, now: i64) -> Result<Vec<String>, 
     let target = target.as_ref().map_err(Clone::clone);
     let received = Received { method: &message.method, target, fields: &fields, origin: None, params: &[] };
     let claim = scheme.claim(received, &[origin()], terms)?;
-    scheme.authenticate(&claim, &ring(&[(Some("acme"), &[KEY])]), Content::received(&message.body))?;
-    scheme.conclude(&claim, &message.body, now * 1000)?;
+    let Proof { claim, .. } =
+        scheme.prove(claim, &ring(&[(Some("acme"), &[KEY])]), Some(&message.body), terms.body_limit)?;
     Ok(scheme.covered(&claim).into_iter().map(str::to_owned).collect())
 }
 

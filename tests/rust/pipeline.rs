@@ -1,6 +1,5 @@
 use std::collections::BTreeSet;
 
-use _native::content::Content;
 use _native::error::{Code, Error};
 use _native::mac::Hash;
 use _native::message_signature::Choices;
@@ -9,7 +8,7 @@ use _native::ring::KeyRing;
 use _native::scheme::Scheme;
 use _native::sign::ToSign;
 use _native::target::{Origin, Target};
-use _native::verify::{Received, Terms};
+use _native::verify::{Proof, Received, Terms};
 use proptest::prelude::*;
 
 use crate::mac::{key, ring};
@@ -70,8 +69,7 @@ fn verdict(message: &Message, ring: &KeyRing, now: i64) -> Result<Vec<String>, E
     let target = target.as_ref().map_err(Clone::clone);
     let received = Received { method: &message.method, target, fields: &fields, origin: None, params: &[] };
     let claim = scheme.claim(received, &[origin()], terms)?;
-    scheme.authenticate(&claim, ring, Content::received(b""))?;
-    scheme.conclude(&claim, &message.body, now * 1000)?;
+    let Proof { claim, .. } = scheme.prove(claim, ring, Some(&message.body), terms.body_limit)?;
     Ok(scheme.covered(&claim).into_iter().map(str::to_owned).collect())
 }
 
