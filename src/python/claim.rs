@@ -1,5 +1,6 @@
 //! A claim, and what it becomes once it is proven.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use pyo3::exceptions::PyRuntimeError;
@@ -9,13 +10,13 @@ use pyo3::types::{PyBytes, PyTuple};
 use super::detached;
 use super::json::bytes_of;
 use super::keys::KeyRing;
-use super::scheme::{Scheme, milliseconds};
+use super::scheme::Scheme;
 use crate::content::{Content, ReadBody};
 use crate::error::{Code, Error};
 use crate::key::Lifetime;
 use crate::ring;
 use crate::scheme;
-use crate::verify::{self, Proof};
+use crate::verify::{self, Proof, Terms};
 
 /// A request that was proven.
 #[pyclass(frozen, module = "sealgate._native")]
@@ -243,4 +244,30 @@ fn not_authenticated() -> PyErr {
 
 fn authenticated_once() -> PyErr {
     PyRuntimeError::new_err("a claim is authenticated once")
+}
+
+/// What a request is read with. `now`: Unix seconds; `uncovered`: of `query` and `body`.
+pub(super) fn terms(
+    now: f64,
+    max_age: i64,
+    body_limit: u64,
+    uncovered: Option<BTreeSet<String>>,
+) -> Result<Terms, Error> {
+    let uncovered = uncovered.unwrap_or_default();
+    if !uncovered.iter().all(|part| part == "query" || part == "body") {
+        return Err(Error::configuration("uncovered: expected a set of query, body, or both"));
+    }
+    Ok(Terms {
+        now: milliseconds(now),
+        max_age,
+        body_limit,
+        uncovered_query: uncovered.contains("query"),
+        uncovered_body: uncovered.contains("body"),
+    })
+}
+
+/// A clock that gives no number is past the end of everything.
+#[allow(clippy::cast_possible_truncation)] // saturates, which is as far from any window as it gets
+pub(super) fn milliseconds(seconds: f64) -> i64 {
+    if seconds.is_nan() { i64::MAX } else { (seconds * 1000.0).floor() as i64 }
 }

@@ -7,9 +7,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyList, PyMapping, PyString, PyTuple};
 use zeroize::Zeroizing;
 
+use super::claim::milliseconds;
 use super::detached;
 use super::request::text;
-use super::scheme::milliseconds;
 use super::values::write_value;
 use crate::error::{Code, Error};
 use crate::json::Options;

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFrozenSet, PyMapping, PyTuple};
 use zeroize::Zeroizing;
 
-use super::claim::{Claim, Verified};
+use super::claim::{Claim, Verified, milliseconds, terms};
 use super::detached;
 use super::grammar::grammars_of;
 use super::keys::{Key, KeyRing};
@@ -397,29 +397,9 @@ impl Scheme {
     }
 }
 
-fn terms(now: f64, max_age: i64, body_limit: u64, uncovered: Option<BTreeSet<String>>) -> Result<Terms, Error> {
-    let uncovered = uncovered.unwrap_or_default();
-    if !uncovered.iter().all(|part| part == "query" || part == "body") {
-        return Err(Error::configuration("uncovered: expected a set of query, body, or both"));
-    }
-    Ok(Terms {
-        now: milliseconds(now),
-        max_age,
-        body_limit,
-        uncovered_query: uncovered.contains("query"),
-        uncovered_body: uncovered.contains("body"),
-    })
-}
-
 fn checked_age(max_age: Option<i64>) -> Result<Option<i64>, Error> {
     if max_age.is_some_and(|seconds| seconds <= 0) {
         return Err(Error::configuration("max_age: expected seconds above 0"));
     }
     Ok(max_age)
-}
-
-/// A clock that gives no number is past the end of everything.
-#[allow(clippy::cast_possible_truncation)] // saturates, which is as far from any window as it gets
-pub(super) fn milliseconds(seconds: f64) -> i64 {
-    if seconds.is_nan() { i64::MAX } else { (seconds * 1000.0).floor() as i64 }
 }

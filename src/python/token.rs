@@ -5,9 +5,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
+use super::claim::milliseconds;
 use super::keys::KeyRing;
 use super::request::text;
-use super::scheme::milliseconds;
 use crate::error::Error;
 use crate::token::{self, Facts};
 
