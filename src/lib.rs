@@ -2,10 +2,12 @@
 //!
 //! A [`scheme::Scheme`] says, as data, how a party signs. It reads a [`verify::Claim`] from a request; the claim is
 //! proven with a [`ring::KeyRing`]; only then is anything remembered. The core has no clock and no I/O: times, nonces
-//! and bodies are arguments.
+//! and bodies are arguments. Beside it stands [`beneath`], which opens files, and is the only module with I/O.
 #![cfg_attr(not(feature = "python"), forbid(unsafe_code))]
 
 pub mod aws_sigv4;
+#[cfg(unix)]
+pub mod beneath;
 pub mod claims;
 pub mod content;
 pub mod coverage;

@@ -22,10 +22,11 @@ RUST = ROOT / "src"
 PYTHON_LAYERS = [
     {"exceptions"},
     {"_native", "answer", "not_hmac", "printable"},
-    {"steps", "home_made"},
+    {"steps", "home_made", "identifiers"},
     {"schemes", "keys", "replay"},
     {"handshakes", "purpose"},
     {"signer", "verifier", "envelope", "scope"},
+    {"files"},
     {"__init__", "policy", "sarif"},
     {"posture"},
     {"asgi", "wsgi"},
@@ -40,7 +41,7 @@ PYTHON_LAYERS = [
 #: `answer` sits beside the policy: it may know the exceptions, and nothing of ours besides.
 NARROW = {"answer": {"exceptions"}, "exceptions": set[str](), "schemes": {"_native", "home_made", "not_hmac"}}
 RUST_LAYERS = [
-    {"error"},
+    {"error", "beneath"},
     {"mac", "target", "structured", "replay", "times", "form"},
     {"json", "key", "digest"},
     {"jwk", "ring"},
@@ -70,7 +71,7 @@ EXPORTED = {
         "Rejected",
         "Unavailable",
     ),
-    *("Envelope", "Scope", "schemes", "canonicalize", "canonicalize_json"),
+    *("Envelope", "Scope", "SignedFiles", "schemes", "canonicalize", "canonicalize_json"),
 }
 NOT_NAMES = {"utils", "util", "helpers", "helper", "core", "base", "common", "manager", "managers", "misc"}
 
@@ -160,6 +161,13 @@ def test_the_rust_core_is_pure() -> None:
         assert not re.search(forbidden, code_of(path)), path
 
 
+def test_files_are_known_to_one_rust_module_only() -> None:
+    """It opens them for `python/root.rs`, and nothing else of the core knows that there are any."""
+    assert {Path("beneath.rs")} == {path.relative_to(RUST) for _, path in rust_modules() if "rustix" in code_of(path)}
+    using = {path.relative_to(RUST) for _, path in rust_modules() if re.search(r"\bbeneath\b", code_of(path))}
+    assert {Path("lib.rs"), Path("python/root.rs")} == using
+
+
 def test_two_files_are_unsafe_and_the_core_without_python_forbids_it() -> None:
     cargo = tomllib.loads((ROOT / "Cargo.toml").read_text())
     assert "deny" == cargo["lints"]["rust"]["unsafe_code"]
@@ -187,6 +195,7 @@ CODES = {
     ("Expired", "signature-expired", 401),
     ("Replayed", "nonce-replayed", 401),
     ("HandshakeAnswered", "handshake", 200),
+    ("FileMissing", "file-missing", 404),
     ("TargetAmbiguous", "target-ambiguous", 400),
     ("BodyTooLarge", "body-too-large", 413),
     ("BodyUnreadable", "body-unreadable", 400),

@@ -19,6 +19,7 @@ from sealgate._native import (
 )
 from sealgate.envelope import Envelope
 from sealgate.exceptions import CanonicalizationError, ConfigurationError, Rejected, SealgateError, Unavailable
+from sealgate.files import SignedFiles
 from sealgate.scope import Scope
 from sealgate.signer import Signer
 from sealgate.verifier import Verifier
@@ -36,6 +37,7 @@ __all__ = [
     "Scheme",
     "Scope",
     "SealgateError",
+    "SignedFiles",
     "Signer",
     "Unavailable",
     "Verified",

@@ -1,5 +1,9 @@
-"""The Rust core. Pure: no clock, no I/O; times and nonces are arguments, randomness is drawn here only for decoys."""
+"""The Rust core. Pure but for `Root`, which opens files: no clock, no I/O; times and nonces are arguments.
 
+Randomness is drawn here only for decoys.
+"""
+
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self, final
 
@@ -15,6 +19,7 @@ __all__ = [
     "ReplaySet",
     "Request",
     "Response",
+    "Root",
     "Scheme",
     "Token",
     "Verified",
@@ -264,6 +269,25 @@ class Claim:
         `token`: 1 to 64 characters of `A-Za-z0-9_-`, so that no caller gets a request signed; else `BodyMalformed`."""
     def conclude(self, body: bytes, now: float) -> Verified:
         """Checks the digest, the coverage, and again the window and that the key counts."""
+
+@final
+class Root:
+    """A directory, below which files are opened; absent where the platform cannot (Windows).
+
+    `path` is looked up anew at each opening. `walk`: step by step, also where the system can be asked for the whole way
+    (Linux, openat2). Raises `ConfigurationError` where there is no directory.
+    """
+
+    def __new__(cls, path: str | os.PathLike[str], *, walk: bool = False) -> Root: ...
+    @property
+    def walks(self) -> bool:
+        """Whether it goes step by step."""
+    def open(self, name: str) -> int:
+        """A descriptor of the regular file `name`, names with `/` between them, for reading; the caller's to close.
+
+        Raises `FileNotFoundError` where there is none, or a symbolic link, a mount or a `..` is on the way to it, and
+        `OSError` where the system fails.
+        """
 
 @final
 class Scheme:

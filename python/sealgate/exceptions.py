@@ -15,6 +15,7 @@ __all__ = [
     "ConfigurationError",
     "DigestMismatch",
     "Expired",
+    "FileMissing",
     "HandshakeAnswered",
     "InvalidSignature",
     "KeyNotAllowed",
@@ -167,6 +168,13 @@ class HandshakeAnswered(Rejected):
         self.media_type = media_type
         self.fields = fields
         self.signed = signed
+
+
+class FileMissing(Rejected):
+    """No file is there for an identifier that was proven: an unknown one, or one whose file has gone."""
+
+    code = "file-missing"
+    status = 404
 
 
 class TargetAmbiguous(Rejected):

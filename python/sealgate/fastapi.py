@@ -23,13 +23,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, suppress
 from datetime import datetime
 from functools import reduce
+from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar, cast
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import APIKey
 from fastapi.requests import HTTPConnection, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from fastapi.security.base import SecurityBase
 from fastapi.websockets import WebSocket, WebSocketState
 from starlette.middleware import Middleware
@@ -55,16 +56,29 @@ from sealgate.asgi import (
 from sealgate.exceptions import (
     BodyUnreadable,
     ConfigurationError,
+    FileMissing,
     InvalidSignature,
     Rejected,
     SignatureMissing,
     Unavailable,
 )
+from sealgate.files import Answer as FileAnswer
+from sealgate.files import AsyncContent, SignedFiles
 from sealgate.policy import Choice, OnVerdict, Passed, Policy, Require, Rule, exempt, require
 from sealgate.policy.openapi import security_name, security_scheme
 from sealgate.verifier import Verifier
 
-__all__ = ["Proof", "Sealgate", "VerifiedBy", "exempt", "late_routes", "proofs_of", "require", "rules_of"]
+__all__ = [
+    "Proof",
+    "Sealgate",
+    "VerifiedBy",
+    "exempt",
+    "file_response",
+    "late_routes",
+    "proofs_of",
+    "require",
+    "rules_of",
+]
 
 _E = TypeVar("_E")
 _log = logging.getLogger("sealgate")
@@ -215,6 +229,50 @@ class VerifiedBy(SecurityBase):
         if known is None or known.verified is None:
             scope["sealgate"] = Passed("proven", acts_of(scope), demand, verified)
         return verified
+
+
+async def file_response(
+    request: Request,
+    files: SignedFiles,
+    param: str,
+    *,
+    token: str | None = None,
+    filename: str | None = None,
+    inline: bool = False,
+) -> Response:
+    """The file of `files` whose identifier is the route's parameter `param`, as far as `request` asks for it.
+
+    The request's proof has to cover it, or with a `scope` the `token`; `filename` and `inline` as of
+    `SignedFiles.answer`. A refusal is answered as the layer answers it; where there is no file `HTTPException(404)` is
+    raised. Raises `ConfigurationError` where the route has no such parameter.
+    """
+    scope = request.scope
+    passed = passed_in(scope)
+    try:
+        identifier = policy.received_param(request.path_params, scope["path"], param)
+        verified = None if passed is None else passed.proof(None, acts_of(scope))
+        proof = verified if files.scope is None and token is None else token
+        file = await files.aopen(identifier, proof, param=param)
+    except FileMissing as error:
+        policy.log_refusal(error, method_of(scope), scope["path"])
+        raise HTTPException(HTTPStatus.NOT_FOUND) from None
+    except (Rejected, Unavailable) as error:
+        return cast("Response", await _refuse(request, error))
+    return _FileResponse(files.answer(file, method_of(scope), request.headers.get, filename=filename, inline=inline))
+
+
+class _FileResponse(StreamingResponse):
+    """Closes the file, whatever becomes of the client."""
+
+    def __init__(self, answer: FileAnswer) -> None:
+        self._content = AsyncContent(answer.content)
+        super().__init__(self._content, answer.status, dict(answer.headers))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._content.close()
 
 
 def _messages(chunks: AsyncIterator[bytes]) -> Receive:

@@ -7,22 +7,25 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from http import HTTPStatus
 from typing import Any, cast
 
-from flask import Flask, Response, g
+from flask import Flask, Response, abort, current_app, g
 from flask import request as current_request
 from flask.globals import request_ctx
 from flask.wrappers import Request as FlaskRequest
 
 from sealgate import policy
 from sealgate._native import Request
-from sealgate.exceptions import BodyUnreadable, ConfigurationError, Rejected, Unavailable
+from sealgate.answer import answer_to
+from sealgate.exceptions import BodyUnreadable, ConfigurationError, FileMissing, Rejected, Unavailable
+from sealgate.files import SignedFiles
 from sealgate.policy import OnVerdict, Policy, Require, Rule
 from sealgate.replay import Delivery
 from sealgate.verifier import Verifier
 from sealgate.wsgi import Body, Told, check_mount, field_names, has_body, mount_point, prove
 
-__all__ = ["Gate", "Sealgate"]
+__all__ = ["Gate", "Sealgate", "file_response"]
 
 _DELIVERY = "sealgate.delivery"
 _log = logging.getLogger("sealgate")
@@ -79,6 +82,38 @@ class Sealgate:
         # The last of all that see the answer: hooks of an application run in the opposite order.
         app.after_request_funcs.setdefault(None, []).insert(0, gate.answered)
         app.teardown_request_funcs.setdefault(None, []).insert(0, gate.ended)
+
+
+def file_response(
+    files: SignedFiles, param: str, *, token: str | None = None, filename: str | None = None, inline: bool = False
+) -> Response:
+    """The file of `files` whose identifier is the route's parameter `param`, as far as the request asks for it.
+
+    The request's proof has to cover it, or with a `scope` the `token`; `filename` and `inline` as of
+    `SignedFiles.answer`. A refusal is answered as the hook answers it; where there is no file the view is left by
+    `abort(404)`. Raises `ConfigurationError` where the route has no such parameter.
+    """
+    request: FlaskRequest = cast("Any", current_request)._get_current_object()
+    verified = g.get("verified")
+    try:
+        identifier = policy.received_param(request.view_args or {}, request.path, param)
+        proof = verified if files.scope is None and token is None else token
+        file = files.open(identifier, proof, param=param)
+    except (Rejected, Unavailable) as error:
+        return _turned_away(error, request)
+    answer = files.answer(file, request.method, request.headers.get, filename=filename, inline=inline)
+    app: Flask = cast("Any", current_app)._get_current_object()
+    return app.response_class(answer.content, answer.status, answer.headers, direct_passthrough=True)
+
+
+def _turned_away(error: Rejected | Unavailable, request: FlaskRequest) -> Response:
+    route = None if request.url_rule is None else request.url_rule.rule
+    policy.log_refusal(error, request.method, request.path, route)
+    if isinstance(error, FileMissing):
+        abort(HTTPStatus.NOT_FOUND)
+    gate = current_app.extensions.get("sealgate")
+    told = gate.policy.answer_to(error) if isinstance(gate, Gate) else answer_to(error)
+    return current_app.response_class(told.body, told.status, list(told.headers))
 
 
 class Gate:

@@ -19,7 +19,6 @@ HKDF-SHA256 (RFC 5869), without salt; its info is `sealgate scope` and the scope
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -27,6 +26,7 @@ from typing import Any
 
 from sealgate._native import Granted, KeyRing, Token, canonicalize
 from sealgate.exceptions import ConfigurationError, InvalidSignature, Rejected, Unavailable
+from sealgate.identifiers import PLAIN, form
 from sealgate.purpose import Keys, Purpose, whole
 from sealgate.replay import ReplayStore
 from sealgate.steps import Steps, arun, run
@@ -35,11 +35,6 @@ __all__ = ["Granted", "Scope"]
 
 MAX_AGE = 24 * 60 * 60
 CLAIMS = 2048
-_LONGEST = 256
-#: No separator of paths, no blank, no quote, and neither `.` nor `-` to begin with: the name of a file, or an argument.
-_PLAIN = r"[A-Za-z0-9_][A-Za-z0-9_.:@~-]*"
-#: RFC 9562, 5.4, in lower case: a resource has one spelling.
-_NAMED = {"uuid4": "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"}
 
 
 class Scope:
@@ -63,7 +58,7 @@ class Scope:
         key_id: str | None = None,
         replay: ReplayStore | str | None = None,
         max_age: int = MAX_AGE,
-        subject: str = _PLAIN,
+        subject: str = PLAIN,
         clock: Callable[[], float] = time.time,
     ) -> None:
         try:
@@ -71,12 +66,17 @@ class Scope:
             self._purpose = Purpose("sealgate scope", name, keys, key_id, max_age, replay, clock)
         finally:
             keys = KeyRing({})  # a traceback shows local variables: let it not find key material here
-        self._is_subject = _form(subject)
+        self._is_subject = form("subject", subject)
 
     def __repr__(self) -> str:
         return (
             f"<Scope {self._purpose.name!r}>" if hasattr(self, "_purpose") else "<Scope>"
         )  # half-made, in a traceback
+
+    @property
+    def name(self) -> str:
+        """As it was given."""
+        return self._purpose.name
 
     def __deepcopy__(self, memo: object) -> Scope:
         return self  # a copied store would not know what this one has seen
@@ -109,33 +109,20 @@ class Scope:
         Raises `Rejected` or `Unavailable`, whatever both are, and nothing else.
         """
         granted: list[Granted] = []
-        run(self._verify(token, subject, granted, awaits=False), "averify")
+        run(self.steps(token, subject, granted, awaits=False), "averify")
         return granted[0]
 
     async def averify(self, token: str, subject: str) -> Granted:
         """As `verify`, and awaits key sources and stores that are coroutines."""
         granted: list[Granted] = []
-        await arun(self._verify(token, subject, granted, awaits=True))
+        await arun(self.steps(token, subject, granted, awaits=True))
         return granted[0]
 
-    def _make(
-        self, subject: str, expires_in: int, once: bool, claims: Mapping[str, Any] | None, made: list[str]
-    ) -> Steps[None]:
-        if not self._is_subject(subject):
-            raise ConfigurationError("subject: not of this scope's form")
-        if whole("expires_in", expires_in, 2**40) > self._purpose.max_age:
-            raise ConfigurationError("expires_in: more than max_age, after which nothing is accepted")
-        if once and self._purpose.replay is None:
-            raise ConfigurationError("once: nothing remembers a token that was used, since replay is off")
-        if claims is not None and not isinstance(claims, dict):
-            raise ConfigurationError("claims: expected a dict")
-        octets = canonicalize(claims, limit=CLAIMS) if claims else b""
-        ring, key_id = yield from self._purpose.signing()
-        nonce = secrets.token_bytes(16) if once else None
-        made.append(Token.sign(ring, subject, key_id, self._purpose.clock(), expires_in, nonce, octets))
+    def steps(self, text: str, subject: str, granted: list[Granted], *, awaits: bool) -> Steps[None]:
+        """The order of checks: subject, claim, window, keys, signature, window again, replay.
 
-    def _verify(self, text: str, subject: str, granted: list[Granted], *, awaits: bool) -> Steps[None]:
-        """The order of checks: subject, claim, window, keys, signature, window again, replay."""
+        Yields what is to be awaited, for a driver (`sealgate.steps`); leaves what is granted in `granted`.
+        """
         if not self._is_subject(subject):
             raise InvalidSignature("the subject is none of this scope")
         purpose, token = self._purpose, Token(text)
@@ -157,20 +144,18 @@ class Scope:
             raise
         granted.append(proof)
 
-
-def _form(pattern: str) -> Callable[[object], bool]:
-    """Whether something is a subject. Raises `ConfigurationError`."""
-    if type(pattern) is not str:
-        raise ConfigurationError("subject: expected a regular expression, or uuid4")
-    try:
-        matches = re.compile(_NAMED.get(pattern, pattern)).fullmatch
-    except (re.error, OverflowError, RecursionError):
-        raise ConfigurationError("subject: no regular expression") from None
-
-    def is_subject(given: object) -> bool:
-        # Of a str itself: a subclass answers with code of its own.
-        if type(given) is not str or not 0 < len(given) <= _LONGEST:
-            return False
-        return given.isascii() and given.isprintable() and matches(given) is not None
-
-    return is_subject
+    def _make(
+        self, subject: str, expires_in: int, once: bool, claims: Mapping[str, Any] | None, made: list[str]
+    ) -> Steps[None]:
+        if not self._is_subject(subject):
+            raise ConfigurationError("subject: not of this scope's form")
+        if whole("expires_in", expires_in, 2**40) > self._purpose.max_age:
+            raise ConfigurationError("expires_in: more than max_age, after which nothing is accepted")
+        if once and self._purpose.replay is None:
+            raise ConfigurationError("once: nothing remembers a token that was used, since replay is off")
+        if claims is not None and not isinstance(claims, dict):
+            raise ConfigurationError("claims: expected a dict")
+        octets = canonicalize(claims, limit=CLAIMS) if claims else b""
+        ring, key_id = yield from self._purpose.signing()
+        nonce = secrets.token_bytes(16) if once else None
+        made.append(Token.sign(ring, subject, key_id, self._purpose.clock(), expires_in, nonce, octets))

@@ -7,6 +7,8 @@ mod keys;
 mod replay;
 mod request;
 mod response;
+#[cfg(unix)]
+mod root;
 mod rows;
 mod scheme;
 mod still;
@@ -78,6 +80,10 @@ mod _native {
         keys::KeyRing, replay::ReplaySet, request::Origins, request::Request, response::Response, scheme::Scheme,
         token::Granted, token::Token,
     };
+
+    #[cfg(unix)]
+    #[pymodule_export]
+    use super::root::Root;
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {

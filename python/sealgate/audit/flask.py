@@ -14,6 +14,7 @@ from flask.wrappers import Request
 from werkzeug.routing import Rule as Route
 
 from sealgate.audit.entry import Entry, Standing, by_standing, name_of, source_of
+from sealgate.audit.files import with_files
 from sealgate.audit.flask_paths import ANY_PATH, Example, Paths
 from sealgate.audit.layers import judged, nothing
 from sealgate.audit.wsgi import around
@@ -126,7 +127,8 @@ class _Application:
         ]
         place = route.host if self._app.url_map.host_matching else route.subdomain
         notes += [f"only at the host or subdomain {place}"] if place else []
-        return _noted(standing, notes)
+        cls = getattr(view, "view_class", None)
+        return with_files(_noted(standing, notes), view, cls)
 
     def _judged(self, gate: Gate, rules: list[Rule], method: str) -> Standing:
         if self._overridden:

@@ -11,11 +11,11 @@ from typing import Any
 from sealgate.audit.entry import Entry, Standing, name_of, standing
 from sealgate.policy import Policy, Rule
 
-__all__ = ["by_hand", "class_path", "inner_of", "is_a", "judged", "nothing", "within", "wrapped"]
+__all__ = ["by_hand", "class_path", "inner_of", "is_a", "judged", "nothing", "reached", "within", "wrapped"]
 
 #: With these an application verifies by hand.
 _VERIFYING = frozenset(
-    {"Envelope", "Gate", "Policy", "Scope", "Sealgate", "SignatureMiddleware", "VerifiedBy", "Verifier"}
+    {"Envelope", "Gate", "Policy", "Scope", "Sealgate", "SignatureMiddleware", "SignedFiles", "VerifiedBy", "Verifier"}
 )
 #: Where wrappers keep what they wrap.
 _INNER = (
@@ -57,13 +57,16 @@ def nothing(*used: Any) -> Standing:
 
 def by_hand(function: Any) -> bool:
     """Whether its code, or that of what it wraps or calls next, names a verifier of ours."""
+    return any(map(_verifies, reached(function)))
+
+
+def reached(function: Any) -> Iterator[Any]:
+    """What its code, or that of what it wraps or calls next, holds or looks up."""
     seen: set[int] = set()
     while function is not None and id(function) not in seen:
         seen.add(id(function))
-        if any(map(_verifies, _within_reach(function))):
-            return True
+        yield from _within_reach(function)
         function = getattr(function, "__wrapped__", None)
-    return False
 
 
 def inner_of(wrapper: Any, known: Any = None) -> Any:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from sealgate.asgi import Layer
 from sealgate.audit.dependencies import bare, proofs_of
 from sealgate.audit.entry import Entry, Standing, name_of, source_of
+from sealgate.audit.files import with_files
 from sealgate.audit.layers import class_path, inner_of, is_a
 from sealgate.audit.levels import Asked, Installed, Level, Rules, installed, no_rules, ours
 from sealgate.audit.starlette_paths import Paths, Pattern, examples
@@ -146,7 +147,7 @@ class Routes:
     def _judged(self, found: _Found, path: str, asked: Asked, kind: str, view: Any, level: Level) -> Iterator[Entry]:
         for standing, shown in level.standings(asked, _methods(found), self._now).items():
             for reached, example, why in self._examples(found, shown):
-                noted = replace(standing, evidence=(*standing.evidence, why)) if why else standing
+                noted = with_files(replace(standing, evidence=(*standing.evidence, why)) if why else standing, view)
                 view_name, source = ("", None) if view is None else (name_of(view), source_of(view))
                 yield Entry(self._place.prefix + path, reached, noted, kind, view_name, source, example)
 

@@ -15,6 +15,7 @@ from sealgate.answer import Answer, answer_to
 from sealgate.exceptions import (
     ConfigurationError,
     HandshakeAnswered,
+    NotCovered,
     Rejected,
     Replayed,
     SignatureMissing,
@@ -52,6 +53,7 @@ __all__ = [
     "exempt",
     "log_refusal",
     "marked",
+    "received_param",
     "received_params",
     "require",
     "required",
@@ -285,3 +287,16 @@ def received_params(converted: Mapping[str, Any], path: str) -> dict[str, str]:
         if len(found) == 1:
             received[name] = found.pop()
     return received
+
+
+def received_param(converted: Mapping[str, Any], path: str, name: str) -> str:
+    """One of `received_params`. Raises `NotCovered` where it is not what stands in the path, as of a part of the host.
+
+    Raises `ConfigurationError` where the route has no such parameter.
+    """
+    if name not in converted:
+        raise ConfigurationError(f"param: the route has no parameter {name!r}")
+    received = received_params({name: converted[name]}, path)
+    if name not in received:
+        raise NotCovered("the parameter is not as it stands in the path")
+    return received[name]

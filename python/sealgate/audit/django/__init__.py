@@ -16,6 +16,7 @@ from sealgate.audit.django.chain import ANY_PATH, Chain
 from sealgate.audit.django.routes import METHODS, Route, routes, view_class
 from sealgate.audit.django.samples import Finder
 from sealgate.audit.entry import Entry, Standing, by_standing, name_of, source_of
+from sealgate.audit.files import with_files
 from sealgate.django.routes import rules_of_found
 from sealgate.django.settings import configured
 from sealgate.exceptions import ConfigurationError
@@ -42,7 +43,8 @@ def entries(app: Any, prefix: str, now: float) -> Iterator[Entry]:
         for code, methods in route.views():
             source = source_of(code.code)
             for standing, alike in by_standing(methods, judge).items():
-                yield Entry(prefix + route.path, alike, standing, route.kind, code.name, source, example)
+                judged = with_files(standing, route.found.view, code.code)
+                yield Entry(prefix + route.path, alike, judged, route.kind, code.name, source, example)
     yield from _elsewhere(chain, finder, prefix, now)
 
 
