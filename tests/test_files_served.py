@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -232,6 +233,18 @@ def _bluntly(run: Running, target: str) -> tuple[int, bytes]:
         write(connection, signed(target, created=int(time.time())))
         answer = connection.answer()
     return (0, b"") if answer is None else (answer.status, answer.body)
+
+
+def test_the_list_leads_outside_where_nothing_stands_in_the_way(root: Path) -> None:
+    """Or it would prove nothing: a path is joined, and what is written twice is decoded twice."""
+    leaks = 0
+    for each in TRAVERSALS:
+        for path in (unquote(each), unquote(unquote(each)).replace("\\", "/")):
+            try:
+                leaks += CANARY in (root / path).read_bytes() if (root / path).is_file() else 0
+            except (OSError, ValueError):
+                continue
+    assert leaks > 20
 
 
 @pytest.fixture

@@ -1,0 +1,142 @@
+"""The page on files: its examples run, in each framework."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.handlers.wsgi import WSGIHandler
+from django.test import override_settings
+
+import django_project  # noqa: F401  configures Django
+from asgi_client import ask, scope_of, whole
+from file_trees import UUID, signed, verified
+from judged import JUDGED, ORIGIN, PARTIAL
+from leaky_django import Urls
+from reference import Message
+from sealed import RING
+from sealgate import SignedFiles, Verifier
+from sealgate.audit import audit
+from wsgi_client import call, environ_of
+
+PAGE = (Path(__file__).parent.parent / "docs" / "files.md").read_text()
+BLOCKS = dict(re.findall(r"```python (\w+)\n(.*?)```", PAGE, re.DOTALL))
+CONTENT = b"%PDF of March"
+TARGET = f"/reports/{UUID}"
+
+
+@pytest.fixture
+def ran(tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    (tmp_path / "2026").mkdir()
+    (tmp_path / "2026" / "march.pdf").write_bytes(CONTENT)
+
+    def run(block: str, **given: Any) -> dict[str, Any]:
+        code = BLOCKS[block].replace("/srv/reports", str(tmp_path))
+        given["__name__"] = "example"  # Django names views by their modules
+        exec(compile(code, "docs/files.md", "exec"), given)
+        return given
+
+    return run
+
+
+@pytest.fixture
+def reports(ran: Callable[..., dict[str, Any]]) -> SignedFiles:
+    files: SignedFiles = ran("files")["reports"]
+    return files
+
+
+def partners() -> Verifier:
+    return JUDGED["rfc9421"].verifier()
+
+
+def over_wsgi(app: Any, message: Message) -> tuple[int, bytes]:
+    answer = call(app, environ_of(message))
+    return answer.status, answer.body if answer.status == 200 else b""
+
+
+def over_asgi(app: Any, message: Message) -> tuple[int, bytes]:
+    server = ask(app, scope_of(message), whole(b"")[:1])
+    body = b"".join(event.get("body", b"") for event in server.sent)
+    return server.status, body if server.status == 200 else b""
+
+
+EXPECTED = [(200, CONTENT), (401, b""), (404, b"")]
+
+
+def messages(target: str = TARGET) -> list[Message]:
+    """Signed, unsigned, and signed for an identifier that leads nowhere."""
+    unsigned = Message("GET", target, [("Host", ORIGIN.partition("//")[2])])
+    return [signed(target), unsigned, signed(target.replace(UUID, "..%2f..%2fetc%2fpasswd"))]
+
+
+def test_every_example_is_run_here() -> None:
+    assert {"files", "flask", "fastapi", "django", "rest", "token", "resolver", "hand"} == set(BLOCKS)
+    assert len(BLOCKS) == PAGE.count("```") // 2
+
+
+def test_flask(ran: Callable[..., dict[str, Any]], reports: SignedFiles) -> None:
+    app = ran("flask", partners=partners(), reports=reports)["app"]
+    assert EXPECTED == [over_wsgi(app, message) for message in messages()]
+    (entry,) = [each for each in audit(app).entries if each.path.startswith("/reports") and "GET" in each.methods]
+    assert ("verified", f"gives files: {reports.told}") == (entry.verdict, entry.standing.evidence[-1])
+
+
+def test_fastapi(ran: Callable[..., dict[str, Any]], reports: SignedFiles) -> None:
+    app = ran("fastapi", partners=partners(), reports=reports)["app"]
+    assert EXPECTED == [over_asgi(app, message) for message in messages()]
+
+
+@pytest.fixture(params=["django", "rest"])
+def project(
+    request: pytest.FixtureRequest, ran: Callable[..., dict[str, Any]], reports: SignedFiles
+) -> Iterator[tuple[str, Any]]:
+    patterns = ran(request.param, reports=reports)["urlpatterns"]
+    middleware = ["sealgate.django.SignatureMiddleware"] if request.param == "django" else []
+    with override_settings(ROOT_URLCONF=Urls(*patterns), SEALGATE={"VERIFIER": partners()}, MIDDLEWARE=middleware):
+        yield request.param, WSGIHandler()
+
+
+def test_django_and_rest_framework(project: tuple[str, Any]) -> None:
+    name, app = project
+    assert EXPECTED == [over_wsgi(app, message) for message in messages()]
+    if name == "django":
+        assert EXPECTED == [over_wsgi(app, message) for message in messages(f"/areports/{UUID}")]
+
+
+def test_the_form_of_the_koa_article(ran: Callable[..., dict[str, Any]], reports: SignedFiles) -> None:
+    """`download:resource:<id>` in X-Hmac-Signature, where the map is what keeps `../` in."""
+    own = PARTIAL["scoped"]
+    app = ran("flask", partners=own.verifier(), reports=reports)["app"]
+    asked = {UUID: UUID, "..": "%2e%2e", "%2e": "%252e"}
+    host = [("Host", ORIGIN.partition("//")[2])]
+    answers = [
+        over_wsgi(app, own.signed(Message("GET", f"/reports/{written}", host, params={"id": identifier})))
+        for identifier, written in asked.items()
+    ]
+    assert [(200, CONTENT), (404, b""), (404, b"")] == answers
+
+
+def test_token(ran: Callable[..., dict[str, Any]]) -> None:
+    made = ran("token", partners=partners(), ring=RING)
+    target = f"/downloads/{UUID}?token={made['token']}"
+    asked = [target, target[:-1], f"/downloads/{UUID}", target.replace("3f2b", "4f2b")]
+    host = [("Host", "shop.example")]
+    assert [(200, CONTENT), *[(401, b"")] * 3] == [over_wsgi(made["app"], Message("GET", each, host)) for each in asked]
+    (entry,) = [each for each in audit(made["app"]).entries if "/downloads/" in each.path and "GET" in each.methods]
+    assert ("exempt", True) == (entry.verdict, "by tokens of 'download:report'" in entry.standing.evidence[-1])
+
+
+def test_resolver_and_hand(ran: Callable[..., dict[str, Any]], reports: SignedFiles) -> None:
+    invoices = ran("resolver", SignedFiles=SignedFiles, table={"invoice-7": "2026/march.pdf"})["invoices"]
+    with invoices.open("invoice-7", verified()) as file:
+        assert CONTENT == file.read()
+    assert CONTENT == ran("hand", reports=reports, identifier=UUID, verified=verified())["first"]
+
+
+def test_the_page_says_what_the_log_says() -> None:
+    assert {"signature-missing", "component-not-covered", "file-missing", "unavailable"} == set(
+        re.findall(r"\| `([a-z-]+)`", PAGE)
+    )
