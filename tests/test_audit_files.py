@@ -14,7 +14,7 @@ from django.views import View
 from fastapi import FastAPI
 from fastapi import Request as FastAPIRequest
 from fastapi import Response as FastAPIResponse
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask.views import MethodView
 
 import django_project  # noqa: F401  configures Django
@@ -23,7 +23,7 @@ from audited_django import project
 from file_trees import INSIDE, UUID, signed, tree
 from granted import scope
 from judged import BODY, NOW, PARTIAL, RFC9421
-from sealgate import SignedFiles
+from sealgate import Request, SignedFiles, Verifier
 from sealgate.audit import Entry, audit
 from sealgate.django import exempt as django_exempt
 from sealgate.django import file_response as django_file
@@ -49,9 +49,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree(tmp_path_factory.mktemp("audited"))
 
 
-def flask_app(files: SignedFiles, mark: Mark) -> Flask:
+def flask_app(files: SignedFiles, mark: Mark, *, verifier: Verifier | None = None, report_only: bool = False) -> Flask:
     app = Flask("shop")
-    Sealgate(app, RFC9421.verifier())
+    Sealgate(app, verifier or RFC9421.verifier(), report_only=report_only)
 
     @app.get("/files/<id>")
     @mark
@@ -61,9 +61,11 @@ def flask_app(files: SignedFiles, mark: Mark) -> Flask:
     return app
 
 
-def fastapi_app(files: SignedFiles, mark: Mark) -> FastAPI:
+def fastapi_app(
+    files: SignedFiles, mark: Mark, *, verifier: Verifier | None = None, report_only: bool = False
+) -> FastAPI:
     app = FastAPI()
-    FastAPISealgate(app, RFC9421.verifier())
+    FastAPISealgate(app, verifier or RFC9421.verifier(), report_only=report_only)
 
     async def report(request: FastAPIRequest) -> FastAPIResponse:
         return await fastapi_file(request, files, "id")
@@ -120,6 +122,30 @@ def test_files_that_a_class_names_are_found(root: Path) -> None:
 
     app.add_url_rule("/files/<id>", view_func=Reports.as_view("reports"))
     assert "open" == entry_of(app).verdict
+
+
+def test_an_exempt_view_that_verifies_by_hand_is_not_judged(root: Path) -> None:
+    files, own = SignedFiles(root, {}), RFC9421.verifier()
+    app = Flask("shop")
+    seal = Sealgate(app, RFC9421.verifier())
+
+    @app.get("/files/<id>")
+    @seal.exempt("verified in the view")
+    def report(id: str) -> bytes:
+        with files.open(id, own.verify(Request.from_wsgi(request.environ))) as file:
+            return file.read()
+
+    assert "unknown" == entry_of(app).verdict
+
+
+@pytest.mark.parametrize("application", [flask_app, fastapi_app])
+def test_report_only_gives_no_file(root: Path, application: Callable[..., Any]) -> None:
+    """The request passes; there is no proof all the same."""
+    files = SignedFiles(root, {UUID: "plain.txt"})
+    for report_only in (True, False):
+        app = application(files, lambda view: view, verifier=BODY.verifier(), report_only=report_only)
+        assert INSIDE not in given(app)
+    assert INSIDE in given(application(files, lambda view: view, report_only=True))
 
 
 def test_without_our_extension_who_verifies_is_not_known(root: Path) -> None:

@@ -20,6 +20,7 @@ from reference import Message
 from sealed import RING
 from sealgate import SignedFiles, Verifier
 from sealgate.audit import audit
+from sealgate.wsgi import SignatureMiddleware
 from wsgi_client import call, environ_of
 
 PAGE = (Path(__file__).parent.parent / "docs" / "files.md").read_text()
@@ -133,7 +134,10 @@ def test_resolver_and_hand(ran: Callable[..., dict[str, Any]], reports: SignedFi
     invoices = ran("resolver", SignedFiles=SignedFiles, table={"invoice-7": "2026/march.pdf"})["invoices"]
     with invoices.open("invoice-7", verified()) as file:
         assert CONTENT == file.read()
-    assert CONTENT == ran("hand", reports=reports, identifier=UUID, verified=verified())["first"]
+    app = SignatureMiddleware(ran("hand", reports=reports)["application"], partners())
+    assert EXPECTED == [over_wsgi(app, message) for message in messages()]
+    answer = call(app, environ_of(signed(TARGET).plus([("Range", "bytes=1-3")])))
+    assert (206, CONTENT[1:4]) == (answer.status, answer.body)
 
 
 def test_the_page_says_what_the_log_says() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import threading
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from sealgate.exceptions import (
     SignatureMalformed,
     SignatureMissing,
 )
+from sealgate.policy import received_param
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,17 @@ def test_a_form_of_ones_own_is_printable_ascii_all_the_same(root: Path) -> None:
     with pytest.raises(FileMissing):
         files.open("x" * 256, verified())
     assert ["x" * 256] == asked
+
+
+def test_a_parameter_is_what_stands_in_the_path() -> None:
+    """Not a part of the host, a default of the route, or what a converter has made of it."""
+    assert UUID == received_param({"id": UUID, "page": 1}, f"/files/{UUID}", "id")
+    assert UUID.upper() == received_param({"id": uuid.UUID(UUID)}, f"/files/{UUID.upper()}", "id")
+    for path, value in ((f"/files/{UUID}", "latest"), ("/files/007", 7), (f"/files/{UUID}", uuid.UUID(OTHER))):
+        with pytest.raises(NotCovered):
+            received_param({"id": value}, path, "id")
+    with pytest.raises(ConfigurationError, match=r"\Aparam: "):
+        received_param({"id": UUID}, f"/files/{UUID}", "name")
 
 
 def test_unknown_and_gone_are_one_refusal(root: Path, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -169,7 +171,11 @@ def test_no_swap_while_it_is_opened_leads_outside(root: Path, kind: str) -> None
         try:
             assert swapper.stdout is not None
             assert b"begun\n" == swapper.stdout.readline()
-            for attempt in range(10_000):
+            end = time.monotonic() + 60
+            for attempt in itertools.count():
+                if attempt >= 10_000 and min(seen.values()) > 100 and len(naively) == 2:
+                    break
+                assert time.monotonic() < end, (seen, naively)
                 try:
                     descriptor = below.open(path)
                 except FileNotFoundError:
@@ -182,7 +188,7 @@ def test_no_swap_while_it_is_opened_leads_outside(root: Path, kind: str) -> None
         finally:
             swapper.kill()
     assert {INSIDE, CANARY} == naively  # or the swaps would prove nothing
-    assert seen[INSIDE] > 100 < seen[b""]
+    assert sum(seen.values()) >= 10_000
 
 
 _FILTERED = """

@@ -11,7 +11,7 @@ from typing import Any
 from sealgate.audit.entry import Entry, Standing, name_of, standing
 from sealgate.policy import Policy, Rule
 
-__all__ = ["by_hand", "class_path", "inner_of", "is_a", "judged", "nothing", "reached", "within", "wrapped"]
+__all__ = ["by_hand", "class_path", "inner_of", "is_a", "judged", "nothing", "reached", "verifies", "within", "wrapped"]
 
 #: With these an application verifies by hand.
 _VERIFYING = frozenset(
@@ -57,7 +57,7 @@ def nothing(*used: Any) -> Standing:
 
 def by_hand(function: Any) -> bool:
     """Whether its code, or that of what it wraps or calls next, names a verifier of ours."""
-    return any(map(_verifies, reached(function)))
+    return any(map(verifies, reached(function)))
 
 
 def reached(function: Any) -> Iterator[Any]:
@@ -90,6 +90,13 @@ def is_a(thing: Any, path: str) -> bool:
 def class_path(thing: Any) -> str:
     cls = thing if isinstance(thing, type) else type(thing)
     return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def verifies(value: Any) -> bool:
+    """Whether it is a verifier of ours, or the class of one."""
+    # By type, not by `isinstance`, which asks proxies what they stand for.
+    cls = value if type(value) is type else type(value)
+    return cls.__module__.partition(".")[0] == "sealgate" and cls.__qualname__ in _VERIFYING
 
 
 def _within_reach(function: Any) -> Iterator[Any]:
@@ -132,9 +139,3 @@ def _cells(function: FunctionType) -> Iterator[Any]:
             yield cell.cell_contents
         except ValueError:  # not filled yet
             continue
-
-
-def _verifies(value: Any) -> bool:
-    """By type, not by `isinstance`, which asks proxies what they stand for."""
-    cls = value if type(value) is type else type(value)
-    return cls.__module__.partition(".")[0] == "sealgate" and cls.__qualname__ in _VERIFYING
