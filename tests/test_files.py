@@ -199,6 +199,13 @@ def test_what_a_resolver_says_is_looked_at_as_strictly(root: Path, path: str) ->
             asyncio.run(files.aopen(UUID, verified()))
 
 
+@pytest.mark.parametrize("name", ["a\\b.txt", "a\nb.txt", "a\u202egpj.exe", "\x7f", "a\u2028b"])
+def test_a_name_that_could_not_be_told_is_refused_though_it_is_there(root: Path, name: str) -> None:
+    (root / name).write_bytes(INSIDE)
+    with pytest.raises(FileMissing):
+        SignedFiles(root, lambda _: name).open(UUID, verified())
+
+
 def _later(path: Any) -> Any:
     async def resolver(identifier: str) -> Any:
         await asyncio.sleep(0)
