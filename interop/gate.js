@@ -1,0 +1,54 @@
+/** What the Express and the Koa middleware share: prove the request, then let its parsed body be read. */
+
+import { Origin, received } from "./received.js";
+import { Refused } from "./refused.js";
+
+/**
+ * A function of Node's request and the original target, which gives what was proven, or throws `Refused`.
+ *
+ * `scheme`: as of signature.js. `origin`: where the service is. `route`: of schemes that sign a part of the path, its
+ * form, with a named group for each parameter. `limit`: octets of a body.
+ */
+export function prover(scheme, { origin, route, limit } = {}) {
+  const own = new Origin(origin);
+  return async (incoming, originalUrl) => {
+    const request = await received(incoming, originalUrl, limit);
+    own.check(request);
+    if (route !== undefined) request.params = parameters(route, request.path);
+    return scheme.verify(request);
+  };
+}
+
+/** As the path has them, decoded once. */
+function parameters(route, path) {
+  const groups = route.exec(path)?.groups ?? {};
+  try {
+    return Object.fromEntries(Object.entries(groups).map(([name, value]) => [name, decodeURIComponent(value)]));
+  } catch {
+    throw new Refused("target-ambiguous", "a parameter that is not UTF-8");
+  }
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The value of a proven body that is JSON, undefined of any other. Raises `SyntaxError` for what says that it is, and is not. */
+export function parsed(incoming, body) {
+  const isJson = /^application\/json *(;|$)/i.test(incoming.headers["content-type"] ?? "");
+  if (!isJson || incoming.headers["content-encoding"] !== undefined || body.length === 0) return undefined;
+  try {
+    return JSON.parse(UTF8.decode(body));
+  } catch {
+    throw new SyntaxError("the body is no JSON");
+  }
+}
+
+const TITLES = { 400: "Bad Request", 401: "Unauthorized", 413: "Content Too Large", 503: "Service Unavailable" };
+
+/** What the caller is told (RFC 9457): the same for every 401, whatever the reason. */
+export function answer({ status }) {
+  const headers = { "Content-Type": "application/problem+json", "Cache-Control": "no-store" };
+  if (status === 401) headers["WWW-Authenticate"] = 'Signature realm="sealgate"';
+  // What is left of a body that is too large is not read: the connection ends.
+  if (status === 400 || status === 413) headers.Connection = "close";
+  return { headers, body: `${JSON.stringify({ type: "about:blank", title: TITLES[status], status })}\n` };
+}
