@@ -49,16 +49,16 @@ async function readBody(incoming, limit, timeout) {
  * `headers[name]` of Node joins duplicates, or takes the first. A covered field that comes twice is refused, and so is
  * one beside an `X_Twin` of its name, which servers behind this one read as the same field.
  */
-export function field(request, name) {
+export function field(request, name, code = "signature-malformed") {
   const lower = name.toLowerCase();
   let found;
   for (const [other, value] of request.headers) {
     const otherLower = other.toLowerCase();
     if (otherLower !== lower && otherLower.replaceAll("_", "-") !== lower) continue;
-    if (found !== undefined || otherLower !== lower) throw new Refused("signature-malformed", `${name} twice`);
+    if (found !== undefined || otherLower !== lower) throw new Refused(code, `${name} twice`);
     found = trimmed(value);
   }
-  if (found !== undefined && !/^[\x20-\x7e]*$/.test(found)) throw new Refused("signature-malformed", `octets in ${name}`);
+  if (found !== undefined && !/^[\x20-\x7e]*$/.test(found)) throw new Refused(code, `octets in ${name}`);
   return found;
 }
 
@@ -96,7 +96,7 @@ export class Origin {
   }
 
   check(request) {
-    const host = field(request, "host")?.toLowerCase();
+    const host = field(request, "host", "target-ambiguous")?.toLowerCase();
     const port = this.scheme === "https" ? ":443" : ":80";
     if (host !== undefined && ![this.authority, `${this.authority}:`, this.authority + port].includes(host)) {
       throw new Refused("target-ambiguous", "another host");

@@ -42,8 +42,8 @@ export function decoded(text, encoding) {
 
 /** The raw body, and nothing else: what webhooks sign. `prefix`: such as `sha256=`. */
 export function body({ key, header = "X-Signature", prefix = "", encoding = "hex", hash = "sha256" }) {
-  return inField("body", { key, header, prefix, encoding, hash }, (request) => {
-    refuseUncovered(request, { query: true, empty: true });
+  return inField("body", { key, header, prefix, encoding, hash, needsBody: true }, (request) => {
+    refuseUncovered(request, { query: true });
     return { base: request.body };
   });
 }
@@ -53,8 +53,8 @@ export function canonicalRequest({ key, header = "X-Signature" }) {
   return inField("canonical-request", { key, header }, (request) => {
     const { path, query } = splitTarget(request.target);
     const [host, type] = [field(request, "host"), field(request, "content-type")];
-    if (!host) throw new Refused("signature-missing", "no host");
-    if (type === "") throw new Refused("signature-malformed", "an empty type, which reads as none");
+    if (host === undefined) throw new Refused("component-not-covered", "no host");
+    if (type === "") throw new Refused("component-not-covered", "an empty type, which reads as none");
     const head = [request.method, path, host, type ?? "", sortedQuery(query), ""].join("\n");
     return { base: Buffer.concat([Buffer.from(head), request.body]) };
   });
@@ -62,8 +62,9 @@ export function canonicalRequest({ key, header = "X-Signature" }) {
 
 /** The canonical form of a JSON body, which is what the application reads. `form`: as of canonical.js. */
 export function canonicalBody({ key, header = "X-Signature", form = "jcs" }) {
-  return inField(named("canonical-json", form), { key, header }, (request) => {
-    refuseUncovered(request, { query: true, empty: true });
+  return inField(named("canonical-json", form), { key, header, needsBody: true }, (request) => {
+    refuseUncovered(request, { query: true });
+    if (request.body.length === 0) return { base: request.body };
     requireJson(request);
     const octets = canonicalJson(request.body, form);
     return { base: octets, body: octets };
@@ -80,7 +81,7 @@ export function scoped({ key, template = "download:resource:{param:id}", header 
   const pieces = template.split(/(\{(?:param:\w+|json:\/[^{}:/~]+(?::text)?)\})/);
   const ofBody = pieces.some((piece) => piece.startsWith("{json:"));
   return inField("scoped", { key, header }, (request) => {
-    refuseUncovered(request, { query: true, body: !ofBody, empty: ofBody });
+    refuseUncovered(request, { query: true, body: !ofBody });
     if (ofBody) requireJson(request);
     const document = ofBody ? parseJson(request.body) : undefined;
     const read = new Map();
@@ -118,7 +119,8 @@ export function envelope({ key, data = "data", signature = "hmac", form = "jcs" 
   const octets = keyOctets(key);
   const name = named("envelope", form);
   const read = (request) => {
-    refuseUncovered(request, { query: true, empty: true });
+    refuseUncovered(request, { query: true });
+    if (request.body.length === 0) throw new Refused("signature-missing", "no body");
     requireJson(request);
     const document = parseJson(request.body);
     if (!(document instanceof Map) || !document.has(data)) throw malformed(`no member ${data}`);
@@ -134,7 +136,7 @@ export function envelope({ key, data = "data", signature = "hmac", form = "jcs" 
     verify(request) {
       const { document, base } = read(request);
       const text = document.get(signature);
-      if (text === undefined) throw new Refused("signature-missing", `no member ${signature}`);
+      if (text === undefined || text === "") throw new Refused("signature-missing", `no member ${signature}`);
       if (typeof text !== "string") throw new Refused("signature-malformed", `${signature} is no string`);
       authenticate(octets, base, decoded(text, "hex"));
       return { scheme: name, body: writeJson(new Map([[data, document.get(data)]]), form), params: {} };
@@ -143,7 +145,7 @@ export function envelope({ key, data = "data", signature = "hmac", form = "jcs" 
 }
 
 /** A signature in a field of its own. `read`: the signature base, and what the application may read if not the body. */
-function inField(name, { key, header, prefix = "", encoding = "hex", hash = "sha256" }, read) {
+function inField(name, { key, header, prefix = "", encoding = "hex", hash = "sha256", needsBody = false }, read) {
   const octets = keyOctets(key);
   return {
     name,
@@ -157,6 +159,7 @@ function inField(name, { key, header, prefix = "", encoding = "hex", hash = "sha
       const given = decoded(text.slice(prefix.length), encoding);
       const { base, body = request.body, params = {} } = read(request);
       authenticate(octets, base, given, hash);
+      if (needsBody && request.body.length === 0) throw new Refused("component-not-covered", "nothing is signed");
       return { scheme: name, body, params };
     },
   };
@@ -168,11 +171,10 @@ function authenticate(key, base, given, hash = "sha256") {
   if (!same(expected, given)) throw new Refused("signature-invalid");
 }
 
-/** What acts is covered: a query, or a body, that the scheme does not sign is refused; so is signing nothing at all. */
-function refuseUncovered(request, { query = false, body = false, empty = false }) {
+/** What acts is covered: a query, or a body, that the scheme does not sign is refused. */
+function refuseUncovered(request, { query = false, body = false }) {
   if (query && splitTarget(request.target).query) throw new Refused("component-not-covered", "a query");
   if (body && request.body.length > 0) throw new Refused("component-not-covered", "a body");
-  if (empty && request.body.length === 0) throw new Refused("component-not-covered", "no body");
 }
 
 function named(name, form) {

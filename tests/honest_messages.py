@@ -15,7 +15,7 @@ from functools import cached_property
 
 from judged import HOST, KEY, KEY_ID, NOW, ORIGIN, as_request, field_of, with_field
 from reference import Message, Refused, aws_sigv4, link_key, mac
-from sealgate import Key, Request, Scheme, Verifier
+from sealgate import Key, KeyRing, Request, Scheme, Verifier
 
 _KINDS = {"form": "application/x-www-form-urlencoded"}
 #: What is sent: to a scheme that signs members, all that it signs.
@@ -33,7 +33,7 @@ FORMS: dict[str, Callable[[bytes], str]] = {
     "base64": lambda key: base64.b64encode(key).decode(),
     "whsec": lambda key: f"whsec_{base64.b64encode(key).decode()}",
 }
-_NONCE = "b3k2pp5k7z-50gnwp_yemd"
+NONCE = "b3k2pp5k7z-50gnwp_yemd"
 #: How a time is written, in seconds; the longest that fits is the one that was meant.
 TIMES: dict[str, Callable[[int], str]] = {
     "milliseconds": lambda at: str(at * 1000),
@@ -69,6 +69,9 @@ class Honest:
     now: int = NOW
     body: bytes | None = None
     more: int = 0
+    target: str = "/orders"
+    key: bytes = KEY
+    param: str = "doc-1"
 
     @property
     def unsigned(self) -> Message:
@@ -76,8 +79,8 @@ class Honest:
         bare = "body-not-covered" in self.scheme.weaknesses() and not self.scheme.members
         body = b"" if bare else self.usual_body if self.body is None else self.body
         fields = [("Host", HOST), ("Content-Type", _KINDS.get(form or "", "application/json"))]
-        target = "/orders?" + "a" * self.more if self.more else "/orders"
-        return Message("POST", target, fields, body, dict.fromkeys(self.scheme.params, "doc-1"))
+        target = f"{self.target}?{'a' * self.more}" if self.more else self.target
+        return Message("POST", target, fields, body, dict.fromkeys(self.scheme.params, self.param))
 
     @property
     def usual_body(self) -> bytes:
@@ -90,11 +93,11 @@ class Honest:
 
     @cached_property
     def message(self) -> Message:
-        return self.signed(KEY, self.now)
+        return self.signed(self.key, self.now)
 
     def signed(self, key: bytes, created: int) -> Message:
-        unsigned = self.unsigned
-        added, target, body = self.scheme.sign_whole(_with_origin(unsigned), Key(key), self.key_id, created, _NONCE)
+        unsigned, octets = self.unsigned, Key(key, published_ok=True)
+        added, target, body = self.scheme.sign_whole(_with_origin(unsigned), octets, self.key_id, created, NONCE)
         return replace(
             unsigned,
             target=target or unsigned.target,
@@ -102,10 +105,10 @@ class Honest:
             body=unsigned.body if body is None else body,
         )
 
-    def verifier(self) -> Verifier:
-        key = FORMS[self.scheme.key_form](KEY)
-        keys = {self.key_id: key} if self.key_id else key
-        return Verifier(self.scheme, keys=keys, origin=ORIGIN, clock=lambda: self.now, replay="off")
+    def verifier(self, replay: str | None = "off") -> Verifier:
+        key = Key(FORMS[self.scheme.key_form](self.key), form=self.scheme.key_form, published_ok=True)
+        keys = KeyRing({self.key_id: key} if self.key_id else key)
+        return Verifier(self.scheme, keys=keys, origin=ORIGIN, clock=lambda: self.now, replay=replay)
 
     @property
     def uncovered(self) -> frozenset[str]:
@@ -141,9 +144,14 @@ class Honest:
         if form == "amz-date":
             return self._resigned_with_a_derived_key(spot, text)
         honest = TIMES[form](self.now).encode()
-        base = self.scheme.signature_base(_with_origin(self.unsigned), self.key_id, self.now, _NONCE)
+        base = self.base
         assert text_at(self.message, self.signature) == self._written(base), "or the rest would be no signature"
         return put(self.message, (self.signature, self._written(base.replace(honest, text))), (spot, text))
+
+    @property
+    def base(self) -> bytes:
+        """What is signed."""
+        return self.scheme.signature_base(_with_origin(self.unsigned), self.key_id, self.now, NONCE)
 
     def _resigned_with_a_derived_key(self, spot: Spot, text: bytes) -> Message:
         """AWS Signature Version 4, whose key is of the day, and whose base has the time in it twice."""
@@ -159,13 +167,13 @@ class Honest:
         except Refused:
             return message  # a field that is no ASCII has no signature at all
         base = aws_sigv4.signature_base(text.decode("latin-1"), scope, request)
-        signature = mac(aws_sigv4.derived(KEY, scope), base).hex()
+        signature = mac(aws_sigv4.derived(self.key, scope), base).hex()
         signed = field_of(message, "Authorization").rpartition("=")[0] + "=" + signature
         return with_field(message, "Authorization", signed)
 
     def _written(self, base: bytes) -> bytes:
         write, _ = self.encoding
-        key = KEY if self.scheme.longest is None else link_key(KEY, self.scheme.name)
+        key = self.key if self.scheme.longest is None else link_key(self.key, self.scheme.name)
         return write(mac(key, base, self.scheme.hash)).encode()
 
     @cached_property
