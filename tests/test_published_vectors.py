@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+import envelope_reference
+import published_values
 import reference
+import scope_reference
 from judged import JUDGED, KEY_ID
 from published import ACTION, KEY, SCHEMES, file_of, text_of
 from reference import INSIDE, Memory, Message, Proof, Refused, Ring
@@ -20,7 +23,9 @@ from reference.parts import FORMS, json_document
 from sealgate import ConfigurationError, Key
 
 VECTORS = Path(__file__).parent.parent / "python" / "sealgate" / "vectors"
-FILES = {path.stem: json.loads(path.read_text()) for path in sorted(VECTORS.glob("*.json"))}
+_ALL = {path.stem: json.loads(path.read_text()) for path in sorted(VECTORS.glob("*.json"))}
+VALUES = {"sealed-values", "tokens"}
+FILES = {name: file for name, file in _ALL.items() if name not in VALUES}
 #: Gives the proof, and what may be read where that is not the body.
 Judge = Callable[[Message, Ring, float, str], tuple[Proof, bytes | None]]
 
@@ -84,7 +89,7 @@ def message_of(request: dict[str, Any]) -> Message:
 
 
 def test_there_is_a_file_for_every_scheme() -> None:
-    assert set(SCHEMES) == set(FILES)
+    assert set(SCHEMES) | VALUES == set(_ALL)
 
 
 @each_file
@@ -157,8 +162,61 @@ def test_the_key_is_one_that_a_service_cannot_have(name: str) -> None:
 
 def test_the_installed_package_has_them() -> None:
     folder = resources.files("sealgate") / "vectors"
-    assert {f"{name}.json" for name in FILES} <= {path.name for path in folder.iterdir()}
+    assert {f"{name}.json" for name in _ALL} <= {path.name for path in folder.iterdir()}
     assert all(
         FILES[name] == json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         for name in ("rfc9421", "github")
     )
+
+
+# --- sealed values and tokens -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "made"), [*published_values.files()])
+def test_a_file_of_values_is_what_is_made_today(name: str, made: dict[str, Any]) -> None:
+    assert text_of(made) == (VECTORS / f"{name}.json").read_text()
+
+
+def test_the_judge_opens_what_is_opened() -> None:
+    file = _ALL["sealed-values"]
+    for case in file["cases"]:
+        found = value_judged(
+            lambda case=case: envelope_reference.unsealed(
+                case["document"], file["name"], {KEY_ID: [KEY]}, case["now"], file["max_age"]
+            )
+        )
+        assert (case["id"], case["verdict"] == "verified" or "twice" in case) == (case["id"], found)
+
+
+def test_the_judge_grants_what_is_granted() -> None:
+    file = _ALL["tokens"]
+    for case in file["cases"]:
+        found = value_judged(
+            lambda case=case: scope_reference.granted(
+                case["token"], file["name"], case["subject"], {KEY_ID: [KEY]}, case["now"], file["max_age"]
+            )
+        )
+        assert (case["id"], case["verdict"] == "verified" or "twice" in case) == (case["id"], found)
+
+
+def value_judged(ask: Callable[[], object]) -> bool:
+    """Of one message: that it is the second is not the judge's to see."""
+    try:
+        ask()
+    except Refused:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", sorted(VALUES))
+def test_a_value_is_signed_with_the_derived_key(name: str) -> None:
+    """HKDF-SHA256 (RFC 5869), one block: the salt is zeros, the info stands in the file."""
+    file = _ALL[name]
+    assert (
+        reference.mac(reference.mac(bytes(32), KEY), bytes.fromhex(file["hkdf_info"]) + b"\x01").hex()
+        == file["hmac_key"]
+    )
+    signed = [case for case in file["cases"] if "base" in case]
+    macs = [reference.mac(bytes.fromhex(file["hmac_key"]), octets(case["base"])).hex() for case in signed]
+    assert [case["signature"] for case in signed] == macs
+    assert len(macs) == 3

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from published import files, text_of
+import published
+import published_values
 
 VECTORS = Path(__file__).parent.parent / "python" / "sealgate" / "vectors"
 
 
 def main() -> None:
     VECTORS.mkdir(exist_ok=True)
-    wanted = {f"{name}.json": text_of(file) for name, file in files()}
+    wanted = {f"{name}.json": published.text_of(file) for name, file in (*published.files(), *published_values.files())}
     for path in VECTORS.glob("*.json"):
         if path.name not in wanted:
             path.unlink()

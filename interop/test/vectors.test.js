@@ -1,14 +1,15 @@
 /** The published vectors: what sealgate's core accepts and refuses, and why, is what these files do. */
 
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
+import { createHmac, hkdfSync } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 
 import { rfc9421 } from "../message-signature.js";
-import { splitTarget } from "../canonical.js";
+import { canonicalJson, splitTarget } from "../canonical.js";
 import { Origin } from "../received.js";
 import { Refused } from "../refused.js";
+import { Envelope, Scope } from "../sealed.js";
 import { body, canonicalBody, canonicalRequest, envelope, scoped } from "../signature.js";
 
 const FOLDER = new URL("../../python/sealgate/vectors/", import.meta.url);
@@ -120,4 +121,56 @@ for (const file of files.filter((each) => each.scheme in SCHEMES)) {
       assert.equal(found.body.toString("hex"), octets(request.body).toString("hex"));
     }
   });
+}
+
+/** Sealed values and tokens: the file holds the payload as JSON text, of which JSON.parse keeps what is signed. */
+const VALUES = {
+  "sealed-values": (settings, name) => {
+    const envelope = new Envelope(name, settings);
+    return {
+      ask: ({ document }) => envelope.open(JSON.stringify(document)),
+      make: ({ document, nonce }) => envelope.seal(document.payload, { nonce }).signature,
+      is: ({ document }) => document.signature,
+      says: ({ document }) => canonicalJson(Buffer.from(JSON.stringify(document.payload))).toString(),
+      said: (payload) => canonicalJson(Buffer.from(JSON.stringify(payload))).toString(),
+    };
+  },
+  tokens: (settings, name) => {
+    const scope = new Scope(name, settings);
+    const octetsOf = ({ token }) => Buffer.from(token, "base64url");
+    return {
+      ask: ({ token, subject }) => scope.verify(token, subject),
+      make: ({ token, subject, claims }) => {
+        const raw = octetsOf({ token });
+        return scope.token(subject, { expiresIn: raw.readUInt32BE(6), once: raw[0] === 2, claims, nonce: raw.subarray(10, 26) });
+      },
+      is: ({ token }) => token,
+      says: ({ subject }) => subject,
+      said: (granted) => granted.subject,
+    };
+  },
+};
+
+for (const file of files.filter((each) => each.scheme in VALUES)) {
+  const key = Buffer.from(file.key.text);
+  const of = (now) =>
+    VALUES[file.scheme]({ keys: { [file.key.id]: key }, keyId: file.key.id, maxAge: file.max_age, clock: () => now }, file.name);
+
+  test(`${file.scheme}: the key is derived as it says`, () => {
+    const derived = hkdfSync("sha256", key, Buffer.alloc(0), Buffer.from(file.hkdf_info, "hex"), 32);
+    assert.equal(Buffer.from(derived).toString("hex"), file.hmac_key);
+  });
+
+  for (const each of file.cases) {
+    test(`${file.scheme}: ${each.id} is ${each.verdict} ${each.code ?? ""}`, async () => {
+      const values = of(each.now);
+      if (each.twice) await values.ask(each);
+      if (each.verdict === "refused") {
+        await assert.rejects(values.ask(each), { code: each.code });
+      } else {
+        assert.equal(values.said(await values.ask(each)), values.says(each));
+      }
+      if (each.base !== undefined) assert.equal(of(each.created).make(each), values.is(each));
+    });
+  }
 }
