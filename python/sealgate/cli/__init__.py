@@ -23,6 +23,7 @@ from sealgate.cli.keys import keys
 from sealgate.cli.message import Message
 from sealgate.cli.mistakes import mistakes
 from sealgate.cli.posture import posture
+from sealgate.cli.vectors import vectors
 from sealgate.exceptions import CanonicalizationError, ConfigurationError, Rejected
 from sealgate.keys import from_environment
 
@@ -59,7 +60,7 @@ def cli() -> None:
     """HMAC request signatures: sign and verify messages, and see what each scheme covers."""
 
 
-for command in (audit, keys, posture, list_schemes):
+for command in (audit, keys, posture, list_schemes, vectors):
     cli.add_command(command)
 
 
