@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -167,6 +168,13 @@ def test_the_installed_package_has_them() -> None:
         FILES[name] == json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         for name in ("rfc9421", "github")
     )
+
+
+def test_the_page_tells_every_member_and_every_code() -> None:
+    page = set(re.findall(r"`([a-z_-]+)`", (VECTORS / "README.md").read_text()))
+    cases = [case for file in _ALL.values() for case in file["cases"]]
+    members = {name for part in (*_ALL.values(), *cases, *(case.get("request", {}) for case in cases)) for name in part}
+    assert set() == (members | {case["code"] for case in cases if "code" in case}) - page - {"claims"}
 
 
 # --- sealed values and tokens -----------------------------------------------------------------------------------------
