@@ -25,6 +25,10 @@ pub enum ClaimName {
     Digest,
     /// The methods that the signature is for.
     Methods,
+    /// The type of the content that it is for.
+    ContentType,
+    /// How long this may be.
+    ContentLength,
 }
 
 impl ClaimName {
@@ -35,7 +39,7 @@ impl ClaimName {
     }
 }
 
-pub(crate) const CLAIMS: [(&str, ClaimName); 7] = [
+pub(crate) const CLAIMS: [(&str, ClaimName); 9] = [
     ("created", ClaimName::Created),
     ("expires", ClaimName::Expires),
     ("nonce", ClaimName::Nonce),
@@ -43,7 +47,41 @@ pub(crate) const CLAIMS: [(&str, ClaimName); 7] = [
     ("key_id", ClaimName::KeyId),
     ("digest", ClaimName::Digest),
     ("methods", ClaimName::Methods),
+    ("content_type", ClaimName::ContentType),
+    ("content_length", ClaimName::ContentLength),
 ];
+
+/// How many octets a content may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Length {
+    text: String,
+    least: u64,
+    most: u64,
+}
+
+impl Length {
+    /// `N`: so many. `0-N`: at most so many. Each in at most 15 digits, in one spelling.
+    fn parse(text: &[u8]) -> Result<Self> {
+        let malformed = || Error::malformed("the content length is neither a number nor one from 0");
+        let text = std::str::from_utf8(text).map_err(|_| malformed())?;
+        let (digits, exactly) = text.strip_prefix("0-").map_or((text, true), |digits| (digits, false));
+        let most = digits.parse::<u64>().ok().filter(|most| digits.len() <= 15 && most.to_string() == digits);
+        let most = most.ok_or_else(malformed)?;
+        Ok(Self { text: text.to_owned(), least: if exactly { most } else { 0 }, most })
+    }
+
+    /// Whether a content may have so many octets.
+    #[must_use]
+    pub fn admits(&self, octets: u64) -> bool {
+        (self.least..=self.most).contains(&octets)
+    }
+
+    /// Octets that it has at most.
+    #[must_use]
+    pub fn most(&self) -> u64 {
+        self.most
+    }
+}
 
 /// What a message says of itself, unproven.
 #[derive(Clone, Default)]
@@ -62,6 +100,10 @@ pub struct Claims {
     pub digest: Option<(String, ContentDigest)>,
     /// The methods that the signature is for, a dot between them.
     pub methods: Option<String>,
+    /// The type of the content that it is for, percent-encoded but for unreserved characters.
+    pub content_type: Option<String>,
+    /// How long this may be.
+    pub content_length: Option<Length>,
     /// Decoded and of the right size; the others can match nothing.
     pub signatures: Vec<Signature>,
     /// How many were given.
@@ -82,6 +124,8 @@ impl Claims {
             ClaimName::KeyId => self.key_id.as_deref(),
             ClaimName::Digest => self.digest.as_ref().map(|(text, _)| text.as_str()),
             ClaimName::Methods => self.methods.as_deref(),
+            ClaimName::ContentType => self.content_type.as_deref(),
+            ClaimName::ContentLength => self.content_length.as_ref().map(|length| length.text.as_str()),
         }
     }
 
@@ -100,6 +144,8 @@ impl Claims {
             ClaimName::MessageId => self.message_id = Some(plain(text, 1, "message id")?),
             ClaimName::KeyId => self.key_id = Some(plain(text, 1, "key id")?),
             ClaimName::Methods => self.methods = Some(plain(text, 1, "methods")?),
+            ClaimName::ContentType => self.content_type = Some(plain(text, 1, "content type")?),
+            ClaimName::ContentLength => self.content_length = Some(Length::parse(text)?),
             ClaimName::Digest => unreachable!("a digest is read by its transforms"),
         }
         Ok(())

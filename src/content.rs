@@ -4,11 +4,13 @@ use std::borrow::Cow;
 
 use sha2::{Digest, Sha256, Sha512};
 
+use crate::claims::Claims;
 use crate::error::{Code, Error, Result};
 use crate::form::FormBody;
 use crate::json::{Canonical, Document, Form, Options, Selected};
 use crate::mac::Sink;
-use crate::request::{CONTENT_ENCODING, CONTENT_TYPE, Fields};
+use crate::request::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, Fields, declared_length};
+use crate::target::percent_encode_segment;
 use crate::transform::{Transform, transformed};
 
 /// What was read of a body, where it is not signed as received.
@@ -108,6 +110,38 @@ pub fn read_document(body: &[u8], form: Form) -> Result<Document> {
 
 fn malformed(error: Error) -> Error {
     Error { code: Code::BodyMalformed, ..error }
+}
+
+/// Refuses a content that the message is not for, where it says of which type and how long it may be; and one over the
+/// limit. The limit that then holds.
+pub(crate) fn check_stated_content(fields: &dyn Fields, claims: &Claims, limit: u64) -> Result<u64> {
+    let refused = |message: &'static str| Err(Error::new(Code::NotCovered, message));
+    if let Some(stated) = &claims.content_type {
+        let given = fields.get(&CONTENT_TYPE)?.map(|given| percent_encode_segment(&given));
+        if given.as_deref() != Some(stated.as_bytes()) {
+            return refused("signed for content of another type");
+        }
+        // What a coding makes of it has another length; a range of it is another content (RFC 9110, 8.4 and 14.5).
+        if fields.get(&CONTENT_ENCODING)?.is_some() || fields.get(&CONTENT_RANGE)?.is_some() {
+            return refused("signed for all of a content, in no coding");
+        }
+    }
+    let Some(stated) = &claims.content_length else {
+        return declared_length(fields, limit).map(|_| limit);
+    };
+    let limit = limit.min(stated.most());
+    match declared_length(fields, limit)? {
+        Some(length) if !stated.admits(length) => refused("signed for content of another length"),
+        _ => Ok(limit),
+    }
+}
+
+/// RFC 9110, 8.3.1, without a look at the parameters.
+pub(crate) fn is_media_type(text: &[u8]) -> bool {
+    let is_token = |text: &[u8]| !text.is_empty() && text.iter().copied().all(crate::request::is_token);
+    let essence = text.split(|octet| *octet == b';').next().unwrap_or_default();
+    let mut parts = essence.trim_ascii_end().splitn(2, |octet| *octet == b'/');
+    parts.next().is_some_and(is_token) && parts.next().is_some_and(is_token)
 }
 
 /// A body that is read as JSON says that it is JSON, and nothing that makes it another text to another reader: a

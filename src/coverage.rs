@@ -217,6 +217,8 @@ impl Coverage {
             }
             ClaimName::Digest => self.add("body", &[Aspect::Digest]),
             ClaimName::Methods => self.add("@method", &[Aspect::Method]),
+            ClaimName::ContentType => self.add("content-type", &[]),
+            ClaimName::ContentLength => self.add("content-length", &[]),
             ClaimName::Expires | ClaimName::MessageId | ClaimName::KeyId => {}
         }
     }

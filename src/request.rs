@@ -14,6 +14,7 @@ const LONGEST_READ: usize = 64 * 1024;
 pub(crate) static HOST: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("host"));
 pub(crate) static CONTENT_TYPE: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-type"));
 pub(crate) static CONTENT_ENCODING: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-encoding"));
+pub(crate) static CONTENT_RANGE: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-range"));
 static CONTENT_LENGTH: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-length"));
 
 /// A field name in lower case, and how CGI spells it (RFC 3875, 4.1.18).
@@ -315,14 +316,15 @@ pub(crate) fn check_status(status: u16) -> Result<()> {
     Err(Error::malformed("the status is not a number from 100 to 599"))
 }
 
-/// RFC 9110, 8.6: a length that is over the limit is refused before a key is looked up or an octet read.
-pub(crate) fn check_length(fields: &dyn Fields, limit: u64) -> Result<()> {
-    let Some(value) = fields.get(&CONTENT_LENGTH)? else { return Ok(()) };
+/// RFC 9110, 8.6: the length of the body, where it is declared. One that is over the limit is refused before a key is
+/// looked up or an octet read.
+pub(crate) fn declared_length(fields: &dyn Fields, limit: u64) -> Result<Option<u64>> {
+    let Some(value) = fields.get(&CONTENT_LENGTH)? else { return Ok(None) };
     let length = std::str::from_utf8(&value).ok().filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()));
     match length.map(str::parse::<u64>) {
         // WSGI servers give an empty length where there is none.
-        Some(_) if value.is_empty() => Ok(()),
-        Some(Ok(length)) if length <= limit => Ok(()),
+        Some(_) if value.is_empty() => Ok(None),
+        Some(Ok(length)) if length <= limit => Ok(Some(length)),
         Some(_) => Err(Error::new(Code::BodyTooLarge, "the content length is over the limit")),
         None => Err(Error::new(Code::TargetAmbiguous, "the content length is not a number")),
     }

@@ -11,6 +11,7 @@ use crate::key::{Key, KeyForm};
 use crate::mac::{Hash, Sink as _};
 use crate::message_signature::{self as message, Choices, Policy};
 use crate::part::{Hole, Source};
+use crate::target::Target;
 use crate::templates::{Carriers, Templates};
 
 /// What the key of links is derived for, beside the scheme's name.
@@ -154,6 +155,20 @@ impl Scheme {
     #[must_use]
     pub fn longest(&self) -> Option<i64> {
         self.templates()?.longest
+    }
+
+    /// Of a scheme of links: the parameters that may stand behind the signature.
+    #[must_use]
+    pub fn ignored(&self) -> &[String] {
+        self.templates().map(|templates| &templates.ignored[..]).unwrap_or_default()
+    }
+
+    /// The target without parameters that stand behind the signature, where there are such.
+    pub(crate) fn without_ignored(&self, target: &Result<&Target>) -> Result<Option<Target>> {
+        match (self.ignored(), target) {
+            (ignored @ [_, ..], Ok(target)) => target.without_last(ignored),
+            _ => Ok(None),
+        }
     }
 
     /// The key derived for the scheme's links, so that no signature of a request, or of anything else, is one of a link;

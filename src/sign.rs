@@ -1,6 +1,7 @@
 //! Signing: the same templates and components, read in the other direction.
 
 mod response;
+mod upload;
 
 use std::borrow::Cow;
 
@@ -20,9 +21,9 @@ use crate::scheme::{Form, Scheme};
 use crate::target::{Origin, Target};
 use crate::template::Template;
 use crate::templates::{OwnField, OwnMember, Templates};
-use crate::transform::transformed;
 
 pub use response::ResponseToSign;
+pub use upload::Upload;
 
 /// A request to sign.
 #[derive(Clone, Copy)]
@@ -43,6 +44,8 @@ pub struct ToSign<'a> {
     pub expires: Option<i64>,
     /// The methods that a link is for; if there are none, that of the request.
     pub methods: &'a [String],
+    /// What a link is to upload; None: the body itself.
+    pub upload: Option<Upload<'a>>,
 }
 
 impl<'a> ToSign<'a> {
@@ -152,10 +155,7 @@ impl Scheme {
                 .end_itself(*longest)
                 .map_err(|_| Error::configuration("expires: not within what a link may last"))?;
         }
-        for hole in templates.carried().filter(|hole| hole.source == Source::Claim(ClaimName::Digest)) {
-            let text = transformed(body.into(), &hole.transforms);
-            hole.read(&text, self.hash, &mut claims)?;
-        }
+        to_sign.state_content(templates, self.hash, &mut claims)?;
         // A claim that is signed with the member around it has to be there first; a signature signs no other.
         let unsigned = Signature::from_octets(&[0; 64][..self.hash.size()]);
         let mut target = Cow::Borrowed(request.target);

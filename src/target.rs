@@ -141,6 +141,24 @@ impl Target {
         Ok(Self { path: self.path.clone(), query, exact: self.exact })
     }
 
+    /// The target without the pairs of these names that its query ends with; None where it ends with none. Refused: one
+    /// that occurs twice, or elsewhere in another spelling, of which a reader could take either.
+    pub fn without_last(&self, names: &[String]) -> Result<Option<Self>> {
+        let mut rest = &self.query[..];
+        let mut is_cut = false;
+        while !rest.is_empty() {
+            let start = rest.iter().rposition(|octet| *octet == b'&').map_or(0, |mark| mark + 1);
+            let name = |name: &&String| {
+                rest[start..].strip_prefix(name.as_bytes()).is_some_and(|at| at.first() == Some(&b'='))
+            };
+            let Some(name) = names.iter().find(name) else { break };
+            self.parameter(name)?;
+            rest = &rest[..start.saturating_sub(1)];
+            is_cut = true;
+        }
+        Ok(is_cut.then(|| Self { path: self.path.clone(), query: rest.to_vec(), exact: self.exact }))
+    }
+
     /// Path, and `?` query where there is one.
     #[must_use]
     pub fn text(&self) -> Vec<u8> {

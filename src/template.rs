@@ -315,8 +315,12 @@ impl Template {
                     claims.expires = expires.map(|expires| hole.time_form().write(expires)).transpose()?;
                 }
                 ClaimName::Methods => claims.take(name, methods.as_bytes(), hole.time_form())?,
-                // The digest is that of the body as it will be sent.
-                ClaimName::Created | ClaimName::Expires | ClaimName::Digest => {}
+                // What is said of the content comes with it.
+                ClaimName::Created
+                | ClaimName::Expires
+                | ClaimName::Digest
+                | ClaimName::ContentType
+                | ClaimName::ContentLength => {}
             }
         }
         Ok(claims)

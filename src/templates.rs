@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::claims::{ClaimName, Claims};
+use crate::claims::{CLAIMS, ClaimName, Claims};
 use crate::error::{Code, Error, Result};
 use crate::grammar::Grammar;
 use crate::json::{Document, Pointer, Selection, string_of};
@@ -23,6 +23,8 @@ pub struct Carriers {
     pub members: Vec<(String, Grammar)>,
     /// Where the query carries its own signature: the seconds that this may last.
     pub longest: Option<i64>,
+    /// Parameters that may stand behind that signature: nothing of them counts, and nobody is handed them.
+    pub ignored: Vec<String>,
 }
 
 /// A scheme's templates.
@@ -34,6 +36,8 @@ pub(crate) struct Templates {
     pub(crate) members: Vec<OwnMember>,
     /// Of a signed link: the seconds that it may last.
     pub(crate) longest: Option<i64>,
+    /// Parameters that may stand behind its signature.
+    pub(crate) ignored: Vec<String>,
 }
 
 pub(crate) struct OwnField {
@@ -62,6 +66,7 @@ impl Templates {
             query: carriers.query,
             members: members.collect::<Result<_>>()?,
             longest: carriers.longest,
+            ignored: carriers.ignored,
         };
         templates.check_bases()?;
         templates.check_carriers()?;
@@ -179,9 +184,6 @@ impl Templates {
         if !self.fields.iter().filter(|field| field.is_optional).all(only_signs) {
             return refused("fields: one that a message may do without carries nothing but signatures");
         }
-        let is_plain = |name: &str| {
-            !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-._~".contains(&octet))
-        };
         if !self.query.iter().all(|(name, _)| is_plain(name)) {
             return refused("query: a parameter's name has letters, digits and -._~ only");
         }
@@ -198,13 +200,22 @@ impl Templates {
         let refused = |message| Err(Error::configuration(message));
         let count = |source| self.carried().filter(|hole| hole.source == source).count();
         let in_query = |source| self.inner().0.into_iter().filter(|hole| hole.source == source).count();
-        let methods = Source::Claim(ClaimName::Methods);
-        if count(methods.clone()) != in_query(methods) {
-            return refused("methods: only the query says what it is for");
+        for (word, name) in CLAIMS {
+            let is_purpose = matches!(name, ClaimName::Methods | ClaimName::ContentType | ClaimName::ContentLength);
+            if is_purpose && count(Source::Claim(name)) != in_query(Source::Claim(name)) {
+                return Err(Error::configuration(format!("{word}: only the query says what it is for")));
+            }
         }
         let signed = in_query(Source::Signature);
+        if signed == 0 && !self.ignored.is_empty() {
+            return refused("ignored: only behind a signature in the query");
+        }
         if signed == 0 {
             return if self.longest.is_none() { Ok(()) } else { refused("longest: only of a signature in the query") };
+        }
+        let is_own = |name: &String| self.query.iter().any(|(own, _)| own == name);
+        if !self.ignored.iter().all(|name| is_plain(name) && !is_own(name)) {
+            return refused("ignored: names of parameters, letters, digits and -._~ only, that carry no claim");
         }
         let is_last = self.query.last().is_some_and(|(_, grammar)| match grammar {
             Grammar::Whole(template) => template.is_signature(),
@@ -308,6 +319,10 @@ impl OwnField {
         let (name, is_optional) = written.strip_suffix('?').map_or((written, false), |name| (name, true));
         Ok(Self { name: FieldName::parse(name)?, written: name.to_owned(), is_optional, grammar })
     }
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-._~".contains(&octet))
 }
 
 fn carries_signature(grammar: &Grammar) -> bool {

@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::aws_sigv4;
 use crate::claims::Claims;
-use crate::content::{Content, ReadBody, check_form_fields, check_json_fields, read_document, read_json};
+use crate::content::{
+    Content, ReadBody, check_form_fields, check_json_fields, check_stated_content, read_document, read_json,
+};
 use crate::coverage::{Aspect, ReplayClass};
 use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
@@ -15,7 +17,7 @@ use crate::form::FormBody;
 use crate::json::Form as JsonForm;
 use crate::mac::Sink as _;
 use crate::message_signature::{Covered, Message, SignatureInput};
-use crate::request::{CONTENT_TYPE, Fields, Params, Request, check_length, check_method, own_origin};
+use crate::request::{CONTENT_TYPE, Fields, Params, Request, check_method, own_origin};
 use crate::ring::{KeyRing, Signer};
 use crate::scheme::{Form, Scheme};
 use crate::signature_base::SignatureBase;
@@ -84,6 +86,10 @@ pub struct Claim {
     now: i64,
     max_age: i64,
     uncovered_body: bool,
+    /// Where parameters were left out of what is proven: the rest.
+    proven_target: Option<Target>,
+    /// Octets that the body may have at most.
+    body_limit: u64,
 }
 
 /// What is claimed.
@@ -98,6 +104,11 @@ enum Subject {
 impl Scheme {
     /// Reads what a request says of itself, and refuses what needs no key to be refused. `origins`: the service's own.
     pub fn claim(&self, received: Received<'_>, origins: &[Origin], terms: Terms) -> Result<Claim> {
+        let proven_target = self.without_ignored(&received.target)?;
+        let received = match &proven_target {
+            Some(target) => Received { target: Ok(target), ..received },
+            None => received,
+        };
         let (claims, stated) = self.read(&received)?;
         let is_readable = match (self.reads_form(), self.body_form().is_some() || self.claims_in_body()) {
             (true, _) => check_form_fields(received.fields),
@@ -117,9 +128,14 @@ impl Scheme {
             now: terms.now,
             max_age: terms.max_age,
             uncovered_body: terms.uncovered_body,
+            proven_target: None,
+            body_limit: terms.body_limit,
         };
         match self.examine(&mut claim, stated, received, origins, terms) {
-            Ok(()) => Ok(claim),
+            Ok(()) => {
+                claim.proven_target = proven_target;
+                Ok(claim)
+            }
             Err(error) => Err(Error { key_id: claim.claims.key_id, ..error }),
         }
     }
@@ -134,7 +150,7 @@ impl Scheme {
     ) -> Result<()> {
         let Received { method, target, fields, origin: named, params } = received;
         claim.claims.check_window(terms.now, terms.max_age)?;
-        check_length(fields, terms.body_limit)?;
+        claim.body_limit = check_stated_content(fields, &claim.claims, terms.body_limit)?;
         check_method(method)?;
         claim.claims.check_method(method)?;
         let target = target?;
@@ -230,6 +246,8 @@ impl Scheme {
                     now,
                     max_age: claim.max_age,
                     uncovered_body: claim.uncovered_body,
+                    proven_target: None,
+                    body_limit: claim.body_limit,
                 };
                 Ok((claim, read))
             }
@@ -320,6 +338,9 @@ impl Scheme {
         if let Some(digest) = &claim.digest {
             digest.check(body)?;
         }
+        if claim.claims.content_length.as_ref().is_some_and(|stated| !stated.admits(body.len() as u64)) {
+            return Err(Error::new(Code::NotCovered, "signed for content of another length"));
+        }
         let covers_body = claim.digest.is_some() || self.signs_body(claim);
         if !body.is_empty() && !covers_body && !claim.uncovered_body {
             return Err(Error::new(Code::NotCovered, "the body is not covered"));
@@ -363,6 +384,18 @@ impl Claim {
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.claims.key_id.as_deref()
+    }
+
+    /// Octets that the body may have at most: the service's own limit, or the message's.
+    #[must_use]
+    pub fn body_limit(&self) -> u64 {
+        self.body_limit
+    }
+
+    /// What of the query is proven, where that is not all of it.
+    #[must_use]
+    pub fn proven_query(&self) -> Option<&[u8]> {
+        self.proven_target.as_ref().map(Target::query)
     }
 
     /// What it says of itself; proven once `authenticate` and `conclude` have passed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Set
@@ -59,7 +60,10 @@ def answer(scheme: Scheme, target: str, body: bytes, at: int = NOW, uncovered: S
     if scheme.longest is None:
         signed = signer.sign(request)
     else:
-        link = signer.sign_url(origin + target, scheme.longest, ["POST"])
+        digest = hashlib.sha256(body).digest()
+        upload: Any = {"content_type": kind, "content_length": len(body), "content_digest": digest}
+        stated = upload if "content-length" in scheme.covered else {}
+        link = signer.sign_url(origin + target, scheme.longest, ["POST"], **stated)
         signed = Request("POST", link.removeprefix(origin), headers, body)
     keys: Any = {key_id: key} if key_id else key
     verifier = Verifier(scheme, keys=keys, origin=origin, clock=lambda: NOW)

@@ -59,6 +59,10 @@ class TestDependencyAlone(VerdictContract):
             "FastAPI has parsed what came, so nothing is proven: a mistake in the configuration",
             dict.fromkeys(("raw", "json"), (500, [])),
         ),
+        "parameters behind a signed url are let through where they are named": Instead(
+            "FastAPI has parsed the query before it asks a dependency",
+            dict.fromkeys(("one", "both", "signed, and another appended"), (401, [])),
+        ),
         "application takes its own mount only": Instead(
             "it does not know where the application is mounted",
             {

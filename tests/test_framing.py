@@ -122,6 +122,7 @@ def _twins_of(scheme: Scheme) -> list[tuple[object, object]]:
             "@target-uri": path + query,
             "@request-target": path + query,
             "content-type": kind,
+            "content-length": body,
             "body": body,
             "content-digest": body,
             "form": body,

@@ -11,8 +11,9 @@ import pytest
 
 import reference
 from judged import HOST, KEY, KEY_ID, NOW, ORIGIN, OTHER_KEY, as_request, each_driver
+from linked import FILE, NONCE, judged, link, message, refusal, signer, swapped, verifier
 from reference import Message
-from sealgate import ConfigurationError, Key, KeyRing, Members, Rejected, Request, Scheme, Signer, Verifier, schemes
+from sealgate import ConfigurationError, Key, KeyRing, Members, Request, Scheme, Signer, Verifier, schemes
 from sealgate.exceptions import (
     Expired,
     InvalidSignature,
@@ -23,52 +24,6 @@ from sealgate.exceptions import (
     TargetAmbiguous,
     UnknownKey,
 )
-
-RING: dict[str | None, list[bytes]] = {KEY_ID: [KEY]}
-NONCE = "0123456789abcdef"
-FILE = "/files/a%20b/%2Fc?x=1&y=%2F&x=+&z"
-
-
-def message(link: str, method: str = "GET") -> Message:
-    return Message(method, link.removeprefix(ORIGIN), [("Host", HOST)])
-
-
-def link(target: str = FILE, *, key: bytes = KEY, **how: Any) -> Message:
-    """By the judge."""
-    how = {"key_id": KEY_ID, "created": NOW, "expires": NOW + 60, **how}
-    return message(reference.sign_link(how.pop("origin", ORIGIN) + target, key, **how))
-
-
-def verifier(scheme: Scheme | None = None, now: float = NOW, **settings: Any) -> Verifier:
-    settings = {"keys": {KEY_ID: KEY}, "origin": ORIGIN, "clock": lambda: now, **settings}
-    return Verifier(scheme or schemes.signed_url(), **settings)
-
-
-def signer(scheme: Scheme | None = None, **settings: Any) -> Signer:
-    return Signer(scheme or schemes.signed_url(), **{"key": KEY, "key_id": KEY_ID, "clock": lambda: NOW, **settings})
-
-
-def refusal(asked: Message, by: Verifier | None = None, now: float = NOW) -> type[Rejected] | None:
-    try:
-        (by or verifier(now=now)).verify(as_request(asked))
-    except Rejected as refused:
-        return type(refused)
-    return None
-
-
-def judged(asked: Message, now: float = NOW, **how: Any) -> bool:
-    try:
-        reference.verify_link(asked, RING, now, origin=ORIGIN, **how)
-    except reference.Refused:
-        return False
-    return True
-
-
-def swapped(old: str, new: str, asked: Message | None = None) -> Message:
-    asked = asked or link()
-    assert old in asked.target
-    return replace(asked, target=asked.target.replace(old, new, 1))
-
 
 # What a link is
 

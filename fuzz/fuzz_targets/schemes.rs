@@ -168,6 +168,7 @@ fn round_trip(case: &Case, message: &Message) {
         body: &message.body,
         expires: None,
         methods: &[],
+        upload: None,
     };
     let key_id = case.scheme.names_key().then_some("acme");
     let Ok(signed) = case.scheme.sign(to_sign, &ACME, key_id, NOW, "0123456789abcdef") else { return };

@@ -246,6 +246,10 @@ class Verified:
     def body(self) -> bytes:
         """What was proven, and so what to read: the body; its canonical form where that is what is signed; or where
         members are, the canonical object that holds these and no other."""
+    @property
+    def query(self) -> str | None:
+        """What was proven of the query, and so what to read of it, where parameters stood behind the signature that the
+        scheme has `ignored`; None: all of it. Adapters hand it over."""
 
 @final
 class Claim:
@@ -253,6 +257,9 @@ class Claim:
 
     @property
     def key_id(self) -> str | None: ...
+    @property
+    def body_limit(self) -> int:
+        """Octets that the body may have at most: the service's limit, or what the message says if that is less."""
     @property
     def signs_body(self) -> bool:
         """The body itself is signed, so it is read before the signature can be checked."""
@@ -302,6 +309,7 @@ class Scheme:
     Where the last of `query` is the signature alone, the scheme is one of links: `{@query}` and `{@target-uri}` are
     what is before it, `longest` is how many seconds a link may last, from `{created}` to `{expires}` in its query, and
     the key is derived (`Key.derive`) for `sealgate links` and the scheme's name, each after its length in 8 octets.
+    `ignored`: names of parameters that may stand behind the signature; nobody is handed them.
     """
 
     def __new__(
@@ -318,6 +326,7 @@ class Scheme:
         empty_body: bool = False,
         max_age: int | None = None,
         longest: int | None = None,
+        ignored: Sequence[str] = ...,
     ) -> Scheme: ...
     @staticmethod
     def message_signature(
@@ -385,6 +394,9 @@ class Scheme:
     @property
     def longest(self) -> int | None:
         """Of a scheme of links: the seconds that one may last."""
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Of a scheme of links: the parameters that may stand behind the signature."""
     @property
     def key_form(self) -> str:
         """How the party writes its keys: `text`, `hex`, `base64` or `whsec`."""
@@ -454,11 +466,13 @@ class Scheme:
         nonce: str,
         expires: int | None = None,
         methods: Sequence[str] = ...,
+        upload: tuple[str, str, bytes | None] | None = None,
     ) -> tuple[list[tuple[str, str]], str | None, bytes | None]:
         """The header fields to add, and the target and the body to send, where the scheme writes into them.
 
         `expires`: Unix seconds, where the scheme says when a signature ends; a link ends after a minute if omitted.
-        `methods`: what a link is for; that of the request if omitted.
+        `methods`: what a link is for; that of the request if omitted. `upload`: the type, the length (`7`, or `0-7` for
+        at most so many octets) and the digest of what may be uploaded; the request's own if omitted.
         """
     def signature_base(self, request: Request, key_id: str | None, created: int, nonce: str) -> bytes:
         """The octets that `sign` signs."""

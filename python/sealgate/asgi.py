@@ -109,8 +109,10 @@ class Layer:
             return Passed("preflight", acts, demand, policy=self.policy)
         verified = await policy.averify(demand, request_of(scope, choice.params), body.read, delivery)
         body.replace(verified.body)
+        if verified.query is not None:
+            scope["query_string"] = verified.query.encode()
         self.policy.accepted(verified, method_of(scope), scope["path"], choice.route)
-        return Passed("proven", acts, demand, verified, self.policy)
+        return Passed("proven", acts_of(scope), demand, verified, self.policy)
 
 
 async def _answer(app: App, scope: Scope, receive: Receive, send: Send, delivery: Delivery) -> None:

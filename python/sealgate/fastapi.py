@@ -58,6 +58,7 @@ from sealgate.exceptions import (
     ConfigurationError,
     FileMissing,
     InvalidSignature,
+    NotCovered,
     Rejected,
     SignatureMissing,
     Unavailable,
@@ -189,7 +190,8 @@ class VerifiedBy(SecurityBase):
     It cannot keep that nothing is parsed before: FastAPI reads and parses the body first, without this limit, and
     answers 422 to a malformed one; 404s, /docs and other routes stay open. Form endpoints have consumed the
     stream by then, so nothing could be proven: `ConfigurationError`, which is a 500. So is a scheme that signs a
-    canonical form, since the view would be given the received one. Prefer `Sealgate`.
+    canonical form, since the view would be given the received one; a link with parameters that are ignored is refused,
+    since it would be given these. Prefer `Sealgate`.
     """
 
     def __init__(self, verifier: Verifier) -> None:
@@ -225,6 +227,8 @@ class VerifiedBy(SecurityBase):
             if isinstance(refusal.__cause__, ConfigurationError):
                 raise refusal.__cause__ from None
             raise
+        if verified.query is not None:
+            raise NotCovered("parameters behind the signature, which FastAPI has handed over: this needs Sealgate")
         known = passed_in(scope)
         if known is None or known.verified is None:
             scope["sealgate"] = Passed("proven", acts_of(scope), demand, verified)

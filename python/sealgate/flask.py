@@ -28,6 +28,8 @@ from sealgate.wsgi import Body, Told, check_mount, field_names, has_body, mount_
 __all__ = ["Gate", "Sealgate", "file_response"]
 
 _DELIVERY = "sealgate.delivery"
+#: What Werkzeug keeps that it has made of the query.
+_OF_THE_QUERY = ("args", "values", "full_path", "url")
 _log = logging.getLogger("sealgate")
 
 
@@ -149,6 +151,10 @@ class Gate:
             received = Request.from_wsgi(environ, params=params)
             context.verified = verified = prove(environ, demand, received, body, delivery, self._limit)
             vars(request).pop("content_length", None)  # Werkzeug keeps what it was, if somebody has asked
+            if verified.query is not None:
+                request.query_string = verified.query.encode()
+                for name in _OF_THE_QUERY:
+                    vars(request).pop(name, None)
         except (Rejected, Unavailable) as error:
             told = self.policy.refused(error, request.method, request.path, route)
             if told is not None:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence, Set
+
 from sealgate._native import Scheme
 from sealgate.exceptions import ConfigurationError
 
-__all__ = ["JSON_FORMS", "body", "canonical_json", "canonical_request", "envelope", "scoped", "signed_url"]
+__all__ = [
+    "JSON_FORMS",
+    "body",
+    "canonical_json",
+    "canonical_request",
+    "envelope",
+    "scoped",
+    "signed_upload",
+    "signed_url",
+]
 
 JSON_FORMS = ("jcs", "pyjson", "pyjson-utf8")
 #: Seconds: seven days, as the longest that AWS signs a URL for.
@@ -90,7 +101,14 @@ def envelope(data: str = "/data", signature: str = "/hmac", *, form: str = "jcs"
     )
 
 
-def signed_url(prefix: str = "", *, longest: int = _LONGEST, once: bool = False, hash: str = "sha256") -> Scheme:
+def signed_url(
+    prefix: str = "",
+    *,
+    longest: int = _LONGEST,
+    once: bool = False,
+    ignored: Sequence[str] = (),
+    hash: str = "sha256",
+) -> Scheme:
     """Links that end with the base64url HMAC of all before it: `?methods=GET&key_id=&created=&expires=&signature=`.
 
     Signed are origin, path and query as they were written, and in the query the methods (a dot between them), the key
@@ -99,19 +117,73 @@ def signed_url(prefix: str = "", *, longest: int = _LONGEST, once: bool = False,
     a `signature` of its own. `longest`: the seconds that a link may last; one counts up to the second `expires`. HEAD
     is not GET: a link for both says so. A body is refused. A link is good as often as it comes until it ends; with
     `once` it has a nonce, and is good once. The key is derived from the ring's, and signs nothing but such links.
+
+    `ignored`: parameters that others append, such as `utm_source`. Behind the signature they are let through, each
+    once and in this very spelling, and the application is not handed them: it reads what was proven.
     """
+    return _link("signed-url", {}, prefix, longest, ignored, hash, once=once, lacks={"body-not-covered"})
+
+
+def signed_upload(
+    prefix: str = "",
+    *,
+    longest: int = _LONGEST,
+    once: bool = False,
+    digest: bool = True,
+    ignored: Sequence[str] = (),
+    hash: str = "sha256",
+) -> Scheme:
+    """Links for an upload, which they name: `?content_type=&content_length=&content_digest=` besides the others.
+
+    As `signed_url`, with keys of their own. What is sent has this very Content-Type, and neither a Content-Encoding nor
+    a Content-Range; as many octets, or at most as many where it says `0-N`; and this SHA-256, in base64url. Type and
+    length are looked at before the body is read, which ends where it would be too long.
+
+    With `digest=False` links name none, for what is not there yet when they are made: whoever has one chooses the
+    content, so it is refused unless the route says `uncovered=("body",)`. Such links are no links of the others.
+    """
+    stated = {"content_type": "{content_type}", "content_length": "{content_length}"}
+    if digest:
+        return _link(
+            "signed-upload",
+            {**stated, "content_digest": "{digest:sha256:base64url}"},
+            prefix,
+            longest,
+            ignored,
+            hash,
+            once=once,
+        )
+    return _link("signed-upload-any", stated, prefix, longest, ignored, hash, once=once, lacks={"body-not-covered"})
+
+
+def _link(
+    name: str,
+    stated: Mapping[str, str],
+    prefix: str,
+    longest: int,
+    ignored: Sequence[str],
+    hash: str,
+    *,
+    once: bool,
+    lacks: Set[str] = frozenset(),
+) -> Scheme:
     claims = ["methods", "key_id", "created", "expires", *(["nonce"] if once else [])]
+    query = {**{claim: f"{{{claim}}}" for claim in claims}, **stated, "signature": "{signature:base64url}"}
     return Scheme(
-        "signed-url-once" if once else "signed-url",
+        f"{name}-once" if once else name,
         base="{@target-uri}",
-        query={
-            **{prefix + claim: f"{{{claim}}}" for claim in claims},
-            f"{prefix}signature": "{signature:base64url}",
-        },
+        query={prefix + parameter: template for parameter, template in query.items()},
         hash=hash,
         longest=longest,
-        accept_weaknesses={"body-not-covered"} | (set() if once else {"no-nonce"}),
+        ignored=_names(ignored),
+        accept_weaknesses=lacks | (set() if once else {"no-nonce"}),
     )
+
+
+def _names(ignored: Sequence[str]) -> list[str]:
+    if isinstance(ignored, str):  # one name would be many of a letter
+        raise ConfigurationError("ignored: expected names, such as utm_source")
+    return list(ignored)
 
 
 def _named(name: str, form: str) -> str:

@@ -9,7 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from sealgate._native import Members, Scheme
-from sealgate.home_made import JSON_FORMS, body, canonical_json, canonical_request, envelope, scoped, signed_url
+from sealgate.home_made import (
+    JSON_FORMS,
+    body,
+    canonical_json,
+    canonical_request,
+    envelope,
+    scoped,
+    signed_upload,
+    signed_url,
+)
 from sealgate.not_hmac import NOT_HMAC
 
 __all__ = [
@@ -74,6 +83,7 @@ __all__ = [
     "canonical_request",
     "envelope",
     "scoped",
+    "signed_upload",
     "signed_url",
 ]
 
@@ -391,7 +401,8 @@ def by_name() -> dict[str, Scheme]:
     """Every preset, and every constructor with its default field, by the scheme's own name."""
     presets = [value for value in globals().values() if isinstance(value, Scheme)]
     forms = [canonical_json(form=form) for form in JSON_FORMS]
-    made = (body(), *forms, canonical_request(), scoped(), envelope(), signed_url(), signed_url(once=True))
+    links = [link(once=once) for link in (signed_url, signed_upload) for once in (False, True)]
+    made = (body(), *forms, canonical_request(), scoped(), envelope(), *links)
     return {scheme.name: scheme for scheme in (*presets, *made)}
 
 

@@ -12,6 +12,10 @@ from sealgate.keys import KeyRing, Watched, from_environment
 
 __all__ = ["Signer"]
 
+#: Octets.
+_SHA256 = 32
+_LONGER = 10**15
+
 
 class Signer:
     """Signs with one key. `key_id`: its id. `key`: 16 bytes or more, str as UTF-8, in the form in which the scheme's
@@ -80,24 +84,45 @@ class Signer:
         """
         return self.scheme.sign(request, *self._drawn())
 
-    def sign_url(self, url: str, expires_in: int = 60, methods: Sequence[str] = ("GET",)) -> str:
+    def sign_url(
+        self,
+        url: str,
+        expires_in: int = 60,
+        methods: Sequence[str] | None = None,
+        *,
+        content_type: str | None = None,
+        content_length: int | None = None,
+        body_limit: int | None = None,
+        content_digest: bytes | None = None,
+    ) -> str:
         """The absolute URL as a link, which lasts `expires_in` seconds and is for these methods.
 
         Only for schemes of links, such as `sealgate.schemes.signed_url()`. `url`: `https://host[:port]`, a path and a
-        query, percent-encoded as it is to be sent; its origin is the verifier's. Raises `ConfigurationError` for what
-        is no such URL: with a user, a fragment, a blank or a character beyond ASCII; for a parameter that is named as
-        one of the link's; and for a time that is longer than the scheme allows.
+        query, percent-encoded as it is to be sent; its origin is the verifier's. `methods`: GET if omitted.
+
+        A link of `sealgate.schemes.signed_upload()` is for PUT if no methods are named, and says what may be uploaded.
+        `content_type`: the Content-Type (RFC 9110, 8.3), octet by octet. `content_length`: how many octets; or
+        `body_limit`: how many at most. `content_digest`: the SHA-256 of them, 32 octets, where the scheme signs it.
+
+        Raises `ConfigurationError` for what is no such URL: with a user, a fragment, a blank or a character beyond
+        ASCII; for a parameter that is named as one of the link's; for a time that is longer than the scheme allows;
+        and for an upload that lacks one of these, or that the scheme is not for.
         """
         if self.scheme.longest is None:
             raise ConfigurationError(f"the scheme {self.scheme.name} signs requests, and no URLs")
         if isinstance(expires_in, bool) or not isinstance(expires_in, int):
             raise ConfigurationError("expires_in: expected whole seconds")
+        upload = _upload(content_type, content_length, body_limit, content_digest)
+        if methods is None:
+            methods = ("GET",) if upload is None else ("PUT",)
         if isinstance(methods, str) or not methods:
             raise ConfigurationError("methods: expected names, such as GET")
         origin, target = _parted(url)
         request = Request(methods[0], target, origin=origin)
         key, key_id, created, nonce = self._drawn()
-        _, signed, _ = self.scheme.sign_whole(request, key, key_id, created, nonce, created + expires_in, list(methods))
+        _, signed, _ = self.scheme.sign_whole(
+            request, key, key_id, created, nonce, created + expires_in, list(methods), upload
+        )
         return f"{origin}{signed}"
 
     def sign_response(self, response: Response, request: Request) -> Response:
@@ -135,6 +160,26 @@ def _parted(url: str) -> tuple[str, str]:
     if "#" in target:
         raise ConfigurationError("url: a fragment is not sent, and cannot be signed")
     return f"{scheme}://{authority}", f"/{target}"
+
+
+def _upload(
+    content_type: str | None, content_length: int | None, body_limit: int | None, content_digest: bytes | None
+) -> tuple[str, str, bytes | None] | None:
+    """What may be uploaded, as the link says it."""
+    if all(given is None for given in (content_type, content_length, body_limit, content_digest)):
+        return None
+    if not isinstance(content_type, str):
+        raise ConfigurationError("content_type: a link for an upload says of which type, such as image/png")
+    if (content_length is None) == (body_limit is None):
+        raise ConfigurationError(
+            "content_length: a link for an upload says how long, or in body_limit how long at most"
+        )
+    octets = body_limit if content_length is None else content_length
+    if type(octets) is not int or not 0 <= octets < _LONGER:
+        raise ConfigurationError("content_length, body_limit: expected octets, in at most 15 digits")
+    if content_digest is not None and (not isinstance(content_digest, bytes) or len(content_digest) != _SHA256):
+        raise ConfigurationError("content_digest: expected the 32 octets of SHA-256")
+    return content_type, str(octets) if body_limit is None else f"0-{octets}", content_digest
 
 
 def _chosen(ring: KeyRing, key_id: str | None) -> str | None:

@@ -245,7 +245,7 @@ class Verifier:
                 body = request.body
             else:
                 try:
-                    body = read_body(self.body_limit)
+                    body = read_body(claim.body_limit)
                     if waits(body):
                         body = yield body
                 except (Rejected, Unavailable):

@@ -44,6 +44,8 @@ _CHUNK = 64 * 1024
 _LONGEST = 19  # digits
 _MOUNT = re.compile(r"(/[!-.0-~]+)*")
 _KEY = "sealgate.passed"
+#: Where servers leave the target as it came.
+_RAW = frozenset({"RAW_URI", "REQUEST_URI"})
 #: What decides which view runs: method, path and query.
 Acts = tuple[str, ...]
 _log = logging.getLogger("sealgate")
@@ -246,7 +248,7 @@ def prove(
     verified = settled(environ, demand, acts)
     if verified is None:
         verified = policy.verify(demand, request, lambda most: body.read(int(min(most, limit))), delivery)
-    settle(environ, demand, verified, acts)
+    settle(environ, demand, verified)
     return verified
 
 
@@ -262,18 +264,24 @@ def passed_in(environ: WSGIEnvironment) -> Passed | None:
     return passed if type(passed) is Passed else None
 
 
-def settle(environ: WSGIEnvironment, demand: Require, verified: Verified, acts: Acts) -> None:
-    """Leaves the verdict for a layer further in, and the body for whoever reads it."""
-    hand_over(environ, verified.body)
+def settle(environ: WSGIEnvironment, demand: Require, verified: Verified) -> None:
+    """Leaves the verdict for a layer further in, and what was proven for whoever reads it."""
+    hand_over(environ, verified)
     environ["sealgate.verified"] = verified
-    environ[_KEY] = Passed("proven", acts, demand, verified)
+    environ[_KEY] = Passed("proven", acts_of(environ), demand, verified)
 
 
-def hand_over(environ: WSGIEnvironment, body: bytes) -> None:
-    """Puts the body where the application reads it; its framing on the wire is over."""
+def hand_over(environ: WSGIEnvironment, verified: Verified) -> None:
+    """Puts what was proven where the application reads it: the body, its framing on the wire over, and the query."""
+    body, query = verified.body, verified.query
     environ["wsgi.input"] = BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
     environ.pop("HTTP_TRANSFER_ENCODING", None)
+    if query is not None:
+        environ["QUERY_STRING"] = query
+        for name in _RAW & environ.keys():
+            path = environ[name].partition("?")[0]
+            environ[name] = f"{path}?{query}" if query else path
 
 
 def acts_of(environ: WSGIEnvironment) -> Acts:

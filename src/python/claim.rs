@@ -1,5 +1,6 @@
 //! A claim, and what it becomes once it is proven.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
@@ -65,6 +66,11 @@ impl Verified {
         self.body.clone_ref(py)
     }
 
+    #[getter]
+    fn query(&self) -> Option<Cow<'_, str>> {
+        self.claim.proven_query().map(String::from_utf8_lossy)
+    }
+
     fn __repr__(&self) -> String {
         let key_id = self.key_id().unwrap_or("anonymous");
         format!("<Verified {} by {key_id:?} covering {}>", self.scheme(), self.names().join(" "))
@@ -115,6 +121,11 @@ impl Claim {
     #[getter]
     fn key_id(&self) -> Option<&str> {
         self.read.key_id()
+    }
+
+    #[getter]
+    fn body_limit(&self) -> u64 {
+        self.read.body_limit()
     }
 
     #[getter]

@@ -284,6 +284,7 @@ impl Request {
             body: self.body.as_ref().map(|body| body.bind(py).as_bytes()).unwrap_or_default(),
             expires: None,
             methods: &[],
+            upload: None,
         })
     }
 

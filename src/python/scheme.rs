@@ -21,7 +21,7 @@ use crate::key::{self, KeyForm};
 use crate::mac::Hash;
 use crate::message_signature::Choices;
 use crate::scheme as schemes;
-use crate::sign::{ResponseToSign, Signed, ToSign};
+use crate::sign::{ResponseToSign, Signed, ToSign, Upload};
 use crate::templates::Carriers;
 use crate::verify::{self, ReceivedResponse, Terms};
 
@@ -60,7 +60,7 @@ impl Scheme {
     #[new]
     #[allow(clippy::needless_pass_by_value)] // what is converted from Python is owned
     #[allow(clippy::too_many_arguments)] // Python names them
-    #[pyo3(signature = (name, *, base, fields = None, query = None, json = None, hash = "sha256", key = "text", accept_weaknesses = Some(BTreeSet::new()), empty_body = false, max_age = None, longest = None))]
+    #[pyo3(signature = (name, *, base, fields = None, query = None, json = None, hash = "sha256", key = "text", accept_weaknesses = Some(BTreeSet::new()), empty_body = false, max_age = None, longest = None, ignored = Vec::new()))]
     fn new(
         name: String,
         base: OneOrMore,
@@ -73,9 +73,10 @@ impl Scheme {
         empty_body: bool,
         max_age: Option<i64>,
         longest: Option<i64>,
+        ignored: Vec<String>,
     ) -> PyResult<Self> {
         let (fields, query, members) = (grammars_of(fields)?, grammars_of(query)?, grammars_of(json)?);
-        let carriers = Carriers { fields, query, members, longest };
+        let carriers = Carriers { fields, query, members, longest, ignored };
         let (hash, key, accept) = (Hash::parse(hash)?, KeyForm::parse(key)?, accept_weaknesses.as_ref());
         let scheme = schemes::Scheme::template(name, hash, key, &base.texts(), carriers, accept, empty_body)?;
         Ok(Self { scheme, max_age: checked_age(max_age)? })
@@ -174,6 +175,11 @@ impl Scheme {
     #[getter]
     fn longest(&self) -> Option<i64> {
         self.scheme.longest()
+    }
+
+    #[getter]
+    fn ignored<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.scheme.ignored())
     }
 
     #[getter]
@@ -325,13 +331,13 @@ impl Scheme {
             let message = format!("the scheme {} writes into the {place}: sign the whole request", self.name());
             return Err(Error::configuration(message).into());
         }
-        Ok(self.signed(py, request, &key.0, (key_id, created, nonce), None, &[])?.fields)
+        Ok(self.signed(py, request, &key.0, (key_id, created, nonce), (None, &[], None))?.fields)
     }
 
     /// The header fields to add, and the target and the body to send where they are to be others.
     #[allow(clippy::needless_pass_by_value)] // as above
     #[allow(clippy::too_many_arguments)] // as above
-    #[pyo3(signature = (request, key, key_id, created, nonce, expires = None, methods = Vec::new()))]
+    #[pyo3(signature = (request, key, key_id, created, nonce, expires = None, methods = Vec::new(), upload = None))]
     fn sign_whole<'py>(
         &self,
         py: Python<'py>,
@@ -342,8 +348,14 @@ impl Scheme {
         nonce: &str,
         expires: Option<i64>,
         methods: Vec<String>,
+        upload: Option<(String, String, Option<Vec<u8>>)>,
     ) -> PyResult<(Pairs, Option<String>, Option<Bound<'py, PyBytes>>)> {
-        let signed = self.signed(py, request, &key.0, (key_id, created, nonce), expires, &methods)?;
+        let upload = upload.as_ref().map(|(content_type, content_length, content_digest)| Upload {
+            content_type,
+            content_length,
+            content_digest: content_digest.as_deref(),
+        });
+        let signed = self.signed(py, request, &key.0, (key_id, created, nonce), (expires, &methods, upload))?;
         let target = signed.target.map(|target| String::from_utf8_lossy(&target).into_owned());
         Ok((signed.fields, target, signed.body.map(|body| PyBytes::new(py, &body))))
     }
@@ -359,7 +371,7 @@ impl Scheme {
     ) -> PyResult<Bound<'py, PyBytes>> {
         // The base does not depend on the key: any will do.
         let key = key::Key::new(Zeroizing::new(vec![1; 16]), false, false)?;
-        Ok(PyBytes::new(py, &self.signed(py, request, &key, (key_id, created, nonce), None, &[])?.base))
+        Ok(PyBytes::new(py, &self.signed(py, request, &key, (key_id, created, nonce), (None, &[], None))?.base))
     }
 
     fn __repr__(&self) -> String {
@@ -385,11 +397,10 @@ impl Scheme {
         request: &Request,
         key: &key::Key,
         (key_id, created, nonce): (Option<&str>, i64, &str),
-        expires: Option<i64>,
-        methods: &[String],
+        (expires, methods, upload): (Option<i64>, &[String], Option<Upload<'_>>),
     ) -> PyResult<Signed> {
         let signed = request.with_fields(py, |fields| {
-            let to_sign = ToSign { expires, methods, ..request.to_sign(py, fields)? };
+            let to_sign = ToSign { expires, methods, upload, ..request.to_sign(py, fields)? };
             self.scheme.sign(to_sign, key, key_id, created, nonce)
         });
         // What cannot be signed is the signer's mistake, not a peer's.

@@ -3,7 +3,7 @@
 use super::{Claim, Received, Subject, Terms};
 use crate::error::{Error, Result};
 use crate::message_signature::Message;
-use crate::request::{Fields, Request, check_length, check_method, check_status, own_origin};
+use crate::request::{Fields, Request, check_method, check_status, declared_length, own_origin};
 use crate::scheme::{Form, Scheme};
 use crate::target::Origin;
 
@@ -32,7 +32,7 @@ impl Scheme {
         let (input, claims) = policy.read(fields)?;
         let examined = (|| {
             claims.check_window(terms.now, terms.max_age)?;
-            check_length(fields, terms.body_limit)?;
+            declared_length(fields, terms.body_limit)?;
             check_status(status)?;
             let Received { method, target, fields: request_fields, origin, params } = request;
             check_method(method)?;
@@ -54,6 +54,8 @@ impl Scheme {
                 aws_sigv4: None,
                 leaves_type: false,
                 subject: Subject::Response,
+                proven_target: None,
+                body_limit: terms.body_limit,
             }),
             Err(error) => Err(Error { key_id: claims.key_id, ..error }),
         }

@@ -28,6 +28,8 @@ signatures in other places (VerdictContract, GateContract)
     a presigned target is taken until it ends
     a signed url is taken until it ends
     a signed url that is good once is taken once
+    parameters behind a signed url are let through where they are named
+    a signed upload is taken as it was signed
 the target (VerdictContract, GateContract)
     percent encoded paths are verified and routed as sent
     another spelling of the path is another path

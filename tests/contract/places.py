@@ -9,7 +9,7 @@ from typing import Any
 from contract.messages import LOOK, ORDER
 from contract.promise import Promises
 from judged import AWS, JUDGED, KEY, KEY_ID, NOW, ORIGIN
-from reference import Message, presign_aws_sigv4, sign_aws_sigv4, sign_link
+from reference import Message, Upload, presign_aws_sigv4, sign_aws_sigv4, sign_link
 from sealgate import Verifier, schemes
 
 _LINK = replace(AWS, longest=3600)
@@ -99,6 +99,63 @@ class Places(Promises):
         first, second = (_link("/orders", nonce=digit * 16) for digit in "12")
         outcomes = self.outcomes(application, {"first": first, "second": second, "first again": first})
         self.holds({"first": (200, [b""]), "second": (200, [b""]), "first again": (401, [])}, outcomes)
+
+    def test_parameters_behind_a_signed_url_are_let_through_where_they_are_named(self) -> None:
+        scheme = schemes.signed_url(ignored=("utm_source", "gclid"))
+        application = self.build(Verifier(scheme, keys={KEY_ID: KEY}, origin=ORIGIN, clock=lambda: NOW))
+        link, own = _link("/orders?b=1"), _link("/orders?utm_source=shop&b=1")
+        appended = {
+            "none": "",
+            "one": "&utm_source=mail",
+            "both": "&gclid=a%26b;c=d&utm_source=",
+            "another": "&utm_medium=a",
+            "another before": "&utm_medium=a&gclid=1",
+            "another behind": "&gclid=1&utm_medium=a",
+            "one twice": "&gclid=1&gclid=1",
+            "in capitals": "&GCLID=1",
+            "percent-spelled": "&gcli%64=1",
+            "behind a semicolon": ";gclid=1",
+            "with a blank": "&gclid+=1",
+            "without a value": "&gclid",
+            "the signature": "&signature=a&gclid=1",
+            "an alias of the signature": "&signatur%65=a&gclid=1",
+            "a parameter of the view": "&b=2&gclid=1",
+        }
+        messages = {case: replace(link, target=link.target + end) for case, end in appended.items()}
+        messages["before"] = replace(link, target=link.target.replace("?", "?gclid=1&"))
+        messages["signed, and appended"] = replace(own, target=own.target + "&utm_source=mail")
+        messages["signed, and another appended"] = replace(own, target=own.target + "&gclid=1")
+        taken = ["none", "one", "both", "signed, and another appended"]
+        expected = {case: (200, [b""]) if case in taken else (401, []) for case in messages}
+        self.holds(expected, self.outcomes(application, messages))
+
+    def test_a_signed_upload_is_taken_as_it_was_signed(self) -> None:
+        application = self.build(
+            Verifier(schemes.signed_upload(), keys={KEY_ID: KEY}, origin=ORIGIN, clock=lambda: NOW)
+        )
+        kind = "application/json"
+        link = _link("/orders?a=1", methods=("POST",), upload=Upload.of(kind, ORDER.body))
+        reading = _link("/orders?a=1", methods=("POST",))
+        outcomes = self.outcomes(
+            application,
+            {
+                "the content": _sent(link, ORDER.body, kind),
+                "another content": _sent(link, ORDER.body.replace(b"1", b"2"), kind),
+                "a shorter one": _sent(link, b"{}", kind),
+                "another type": _sent(link, ORDER.body, f"{kind}; charset=utf-8"),
+                "in a coding": _sent(link, ORDER.body, kind, ("Content-Encoding", "gzip")),
+                "a range of it": _sent(link, ORDER.body, kind, ("Content-Range", "bytes 0-11/12")),
+                "by a link to read": _sent(reading, ORDER.body, kind),
+                "nothing": _sent(link, b"", kind),
+                "another method": replace(_sent(link, ORDER.body, kind), method="PUT"),
+                "elsewhere": replace(_sent(link, ORDER.body, kind), target=link.target.replace("/orders", "/json")),
+            },
+        )
+        self.holds({**dict.fromkeys(outcomes, (401, [])), "the content": (200, [ORDER.body])}, outcomes)
+
+
+def _sent(link: Message, body: bytes, kind: str, *more: tuple[str, str]) -> Message:
+    return Message("POST", link.target, [*LOOK.headers, ("Content-Type", kind), *more], body)
 
 
 def _link(target: str, *, created: int = NOW, origin: str = ORIGIN, **named: Any) -> Message:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from reference.aws_sigv4 import Aws, presign_aws_sigv4, sign_aws_sigv4, verify_aws_sigv4
 from reference.canonical import Json, canonical_json, es6_number, python_json, read_json
 from reference.inside import INSIDE, Inside, adyen_base
-from reference.links import link_key, sign_link, verify_link
+from reference.links import Upload, link_key, sign_link, verify_link
 from reference.message import Memory, Message, Pairs, Proof, Refused, Ring, mac
 from reference.parts import FORMS, member, only, scoped_base, sign_envelope, sign_scoped, verify_envelope, verify_scoped
 from reference.providers import BODY_ALONE, PROVIDERS, Provider, sign_github
@@ -49,6 +49,7 @@ __all__ = [
     "Provider",
     "Refused",
     "Ring",
+    "Upload",
     "adyen_base",
     "canonical_json",
     "canonical_path",

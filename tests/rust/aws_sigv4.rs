@@ -58,6 +58,7 @@ fn signed(scheme: &Scheme) -> Message {
         body,
         expires: None,
         methods: &[],
+        upload: None,
     };
     let signed = scheme.sign(to_sign, &key(KEY), Some("acme"), NOW, "").expect("signed");
     let added = signed.fields.into_iter().map(|(name, value)| (name, value.into_bytes()));

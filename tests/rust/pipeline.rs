@@ -54,6 +54,7 @@ fn signed(body: &[u8]) -> Message {
         body,
         expires: None,
         methods: &[],
+        upload: None,
     };
     let added = scheme().sign(to_sign, &key(KEY), Some("acme"), NOW, NONCE).expect("signed").fields;
     fields.extend(added.into_iter().map(|(name, value)| (name, value.into_bytes())));

@@ -171,13 +171,23 @@ def acts_of(request: HttpRequest) -> Acts:
 
 def accept(request: Gated, verified: Verified) -> None:
     """Hands the view what was proven, which may be the canonical form of what came."""
-    hand_over(request.META, verified.body)
+    hand_over(request.META, verified)
+    if verified.query is not None:
+        _hand_over_query(request, verified.query)
     request.verified = verified
     # Where Django keeps what it has read, for `body`, forms, files and `read()` alike.
     request._body = verified.body
     request._stream = request.META["wsgi.input"]
     vars(request).pop("headers", None)  # a copy of META, if somebody has asked for it
     configured().policy.accepted(verified, request.method or "", request.path, route_of(request))
+
+
+def _hand_over_query(request: Gated, query: str) -> None:
+    scope: Any = getattr(request, "scope", None)
+    if scope is not None:
+        scope["query_string"] = query if isinstance(scope["query_string"], str) else query.encode()
+    vars(request).pop("GET", None)  # if somebody has asked for it
+    request.sealgate = request.sealgate._replace(acts=acts_of(request))
 
 
 def _outer_acts(request: HttpRequest) -> wsgi.Acts:
