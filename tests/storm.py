@@ -1,9 +1,9 @@
 """A storm: 8 gunicorn and 8 uvicorn workers with one replay store, and each request offered five times at once.
 
     python tests/storm.py [--requests 5000] [--store sqlite|redis|django-cache] [--workers 8] [--hurt] [--slow SECONDS]
-                          [--acknowledge]
+                          [--acknowledge] [--kind request|link|token|any]
 
-Of each request exactly one offer is accepted. With --hurt a worker of each server is killed by signal 9, and Redis is
+Of each request, and of each link and token that is good once, exactly one offer is accepted. With --hurt a worker of each server is killed by signal 9, and Redis is
 killed and comes back empty; with --slow each of its answers takes so long: then never two, and beside 200 and 401 only
 503. With --acknowledge the other offers are answered 200 as well, and the view still runs once.
 """
@@ -24,17 +24,22 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
+import scope_reference
 import sealgate
-from judged import HOST, KEY, RFC9421
-from reference import Message
+from judged import HOST, KEY, KEY_ID, ORIGIN, RFC9421
+from reference import Message, sign_link
 from replay_redis import RedisServer, SlowRoad, free_port
 
 STORES = ("sqlite", "redis", "django-cache")
+KINDS = ("request", "link", "token")
+SCOPE = "storm:number"
+#: Seconds that links and tokens last.
+_LASTS = 300
 #: Each client process offers each request once, so this is how often it is offered.
 CLIENTS, THREADS = 5, 4
 #: Requests that are signed and offered together; the clients wait for each other in between.
@@ -71,15 +76,26 @@ class Report:
 
 
 def storm(
-    store: str, *, requests: int, workers: int, hurt: bool = False, slow: float = 0, duplicates: str = "reject"
+    store: str,
+    *,
+    requests: int,
+    workers: int,
+    hurt: bool = False,
+    slow: float = 0,
+    duplicates: str = "reject",
+    kind: str = "request",
 ) -> Report:
+    """`kind`: of `KINDS`, or `any` for all of them in turn."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sealgate-storm-")))
         redis = stack.enter_context(RedisServer()) if store != "sqlite" else None
         port = redis.port if redis is not None else 0
         if slow:
             port = stack.enter_context(SlowRoad(port, slow)).port
-        environment = _environment(store, directory, f"redis://127.0.0.1:{port}/0") | {"STORM_DUPLICATES": duplicates}
+        environment = _environment(store, directory, f"redis://127.0.0.1:{port}/0") | {
+            "STORM_DUPLICATES": duplicates,
+            "STORM_SCOPE": SCOPE,
+        }
         servers = stack.enter_context(_servers(environment, directory, workers))
         ports = [server.port for server in servers]
         waves = -(-requests // WAVE)
@@ -87,7 +103,7 @@ def storm(
         answers: Any = _SPAWN.SimpleQueue()
         created = _SPAWN.Array("q", waves)
         clients = [
-            _SPAWN.Process(target=_client, args=(place, ports, requests, barrier, created, answers, hurt))
+            _SPAWN.Process(target=_client, args=(place, ports, requests, barrier, created, answers, hurt, kind))
             for place in range(CLIENTS)
         ]
         for client in clients:
@@ -177,7 +193,7 @@ def _environment(store: str, directory: Path, url: str) -> dict[str, str]:
 
 
 def _client(
-    place: int, ports: list[int], requests: int, barrier: Barrier, created: Any, answers: Any, hurt: bool
+    place: int, ports: list[int], requests: int, barrier: Barrier, created: Any, answers: Any, hurt: bool, kind: str
 ) -> None:
     """Each thread offers its share of each wave, in the order of all other clients, to both servers in turn."""
     counted = [Counter[int]() for _ in range(THREADS)]
@@ -187,8 +203,7 @@ def _client(
 
     def offer(thread: int, start: int, now: int) -> None:
         for number in range(start + thread, min(start + WAVE, requests), THREADS):
-            target = f"/{number}"
-            message = RFC9421.signed(Message("GET", target, [("Host", HOST)]), KEY, now, f"nonce-of-the-storm-{number}")
+            message = _message(kind, number, now)
             for again in range(_PATIENCE):
                 status = _ask(connections[thread][(place + number + again) % len(ports)], message)
                 counted[thread][status] += 1
@@ -204,6 +219,20 @@ def _client(
         for thread in threads:
             thread.join()
     answers.put(json.dumps(sum(counted, Counter[int]())))
+
+
+def _message(kind: str, number: int, now: int) -> Message:
+    """What is offered: signed by the judge, the same by all clients."""
+    target, nonce = f"/{number}", f"nonce-of-the-storm-{number}"
+    plain = Message("GET", target, [("Host", HOST)])
+    match KINDS[number % len(KINDS)] if kind == "any" else kind:
+        case "link":
+            how = {"key_id": KEY_ID, "created": now, "expires": now + _LASTS, "nonce": nonce}
+            return replace(plain, target=sign_link(ORIGIN + target, KEY, **how).removeprefix(ORIGIN))
+        case "token":
+            said = scope_reference.Said(KEY_ID, now, _LASTS, number.to_bytes(16, "big"))
+            return replace(plain, target=f"{target}?token={scope_reference.token_of(said, SCOPE, str(number), KEY)}")
+    return RFC9421.signed(plain, KEY, now, nonce)
 
 
 def _ask(connection: http.client.HTTPConnection, message: Message) -> int:
@@ -236,12 +265,13 @@ def main() -> int:
     parser.add_argument("--hurt", action="store_true")
     parser.add_argument("--slow", type=float, default=0, metavar="SECONDS")
     parser.add_argument("--acknowledge", action="store_true")
+    parser.add_argument("--kind", choices=[*KINDS, "any"], default="request")
     asked = parser.parse_args()
     wrong = False
     for store in asked.store or STORES:
         slow = asked.slow if store != "sqlite" else 0
         duplicates = "acknowledge" if asked.acknowledge else "reject"
-        settings = {"hurt": asked.hurt, "slow": slow, "duplicates": duplicates}
+        settings = {"hurt": asked.hurt, "slow": slow, "duplicates": duplicates, "kind": asked.kind}
         report = storm(store, requests=asked.requests, workers=asked.workers, **settings)
         strange = set(report.answers) - {200, 503} - ({0} if asked.hurt else set())
         strange -= set() if asked.acknowledge else {401}

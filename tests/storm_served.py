@@ -1,4 +1,7 @@
-"""What the storm's servers serve: a view behind a verifier, which writes down each request that it was run for."""
+"""What the storm's servers serve: a view that writes down each request that it was run for.
+
+Behind a verifier of requests where there is no query, of links where there is one, and for whoever has a token.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,11 @@ from django.conf import settings
 import sealgate.asgi
 import sealgate.wsgi
 from judged import KEY, KEY_ID, ORIGIN
-from sealgate import KeyRing, Verifier, schemes
+from sealgate import KeyRing, Rejected, Scope, Unavailable, Verifier, schemes
 
 if (location := os.environ.get("STORM_CACHE")) is not None:
     cache = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": location}
     settings.configure(CACHES={"default": cache})
-
-VERIFIER = Verifier(
-    schemes.RFC9421,
-    keys=KeyRing({KEY_ID: KEY}),
-    origin=ORIGIN,
-    replay=os.environ["STORM_REPLAY"],
-    duplicates=os.environ["STORM_DUPLICATES"],
-)
-_RAN = os.open(os.environ["STORM_RAN"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
 def _ran(target: str) -> None:
@@ -54,5 +48,39 @@ async def aview(
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-app = sealgate.wsgi.SignatureMiddleware(view, VERIFIER)
-aapp = sealgate.asgi.SignatureMiddleware(aview, VERIFIER)
+_RAN = os.open(os.environ["STORM_RAN"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+_settings: dict[str, Any] = {"keys": KeyRing({KEY_ID: KEY}), "replay": os.environ["STORM_REPLAY"]}
+_TOKENS = Scope(os.environ["STORM_SCOPE"], **_settings)
+_verifiers = [
+    Verifier(scheme, origin=ORIGIN, duplicates=os.environ["STORM_DUPLICATES"], **_settings)
+    for scheme in (schemes.RFC9421, schemes.signed_url(once=True))
+]
+_requests, _links = (sealgate.wsgi.SignatureMiddleware(view, verifier) for verifier in _verifiers)
+_arequests, _alinks = (sealgate.asgi.SignatureMiddleware(aview, verifier) for verifier in _verifiers)
+
+
+def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    query = environ["QUERY_STRING"]
+    if not query.startswith("token="):
+        return (_links if query else _requests)(environ, start_response)
+    try:
+        _TOKENS.verify(query.removeprefix("token="), environ["PATH_INFO"].removeprefix("/"))
+    except (Rejected, Unavailable) as error:
+        start_response(f"{error.status} Refused", [("Content-Length", "0")])
+        return []
+    return view(environ, start_response)
+
+
+async def aapp(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+    query = scope.get("query_string", b"").decode()
+    if not query.startswith("token="):
+        await (_alinks if query else _arequests)(scope, receive, send)
+        return
+    try:
+        await _TOKENS.averify(query.removeprefix("token="), scope["path"].removeprefix("/"))
+    except (Rejected, Unavailable) as error:
+        headers = [(b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": error.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    await aview(scope, receive, send)
