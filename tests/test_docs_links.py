@@ -11,7 +11,7 @@ import pytest
 
 import reference
 from judged import HOST, KEY, ORIGIN, RFC9421
-from sealgate import Request
+from sealgate import Rejected, Request
 from sealgate.audit import audit
 
 PAGE = (Path(__file__).parent.parent / "docs" / "links.md").read_text()
@@ -30,7 +30,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_every_example_is_run_here() -> None:
-    assert {"first", "flask"} == set(BLOCKS)
+    assert {"first", "flask", "ignored", "upload"} == set(BLOCKS)
 
 
 def test_the_first_example_makes_a_link_that_the_page_describes(made: dict[str, Any]) -> None:
@@ -39,6 +39,27 @@ def test_the_first_example_makes_a_link_that_the_page_describes(made: dict[str, 
     target = made["url"].removeprefix("https://shop.example")
     verified = made["links"].verify(Request("GET", target, [("Host", "shop.example")], b""))
     assert (verified.created, "acme") == (int(re.findall(r"created=(\d+)", target)[0]), verified.key_id)
+
+
+def test_what_is_appended_is_let_through_as_the_page_says(made: dict[str, Any]) -> None:
+    links = ran("ignored", **made)["links"]
+    target = made["url"].removeprefix("https://shop.example")
+    verified = links.verify(Request("GET", f"{target}&gclid=1&utm_source=a", [("Host", "shop.example")]))
+    assert target.partition("?")[2] == verified.query
+    for other in ("&UTM_SOURCE=a", "&utm%5Fsource=a", "&utm_source[]=a", "&utm_source=a&utm_source=b"):
+        with pytest.raises(Rejected):
+            links.verify(Request("GET", target + other, [("Host", "shop.example")]))
+
+
+def test_the_upload_is_what_the_page_describes(made: dict[str, Any]) -> None:
+    made = ran("upload", **made)
+    (shown,) = re.findall(r"^# (https.*)$", BLOCKS["upload"], re.MULTILINE)
+    assert re.fullmatch(re.escape(shown).replace(r"\.\.\.", r"[\w-]+"), made["url"])
+    target, fields = made["url"].removeprefix("https://shop.example"), [("Content-Type", "image/svg+xml")]
+    assert b"<svg/>" == made["uploads"].verify(Request("PUT", target, fields, b"<svg/>")).body
+    for request in (Request("PUT", target, fields, b"<svg>"), Request("PUT", target, [], b"<svg/>")):
+        with pytest.raises(Rejected):
+            made["uploads"].verify(request)
 
 
 def test_the_page_says_what_is_signed_and_with_which_key(made: dict[str, Any]) -> None:

@@ -267,7 +267,7 @@ def test_the_rest_framework_example_runs(tmp_path: Path) -> None:
 def test_the_table_of_schemes_says_what_the_code_says() -> None:
     rows = re.findall(r"^\| (`schemes\.[^|]*) \|[^|]*\| ([^|]*) \| ([^|]*) \|$", README, re.MULTILINE)
     named = {"body": schemes.body(), "canonical_request": schemes.canonical_request(), "aws_sigv4": schemes.AWS_SIGV4}
-    named["signed_url"] = schemes.signed_url()
+    named |= {"signed_url": schemes.signed_url(), "signed_upload": schemes.signed_upload()}
     classes = {"none": "none", "nonce": "nonce", "signed octets": "base", "reusable": "reusable"}
     checked = []
     for cell, replay, weak in rows:
