@@ -106,7 +106,8 @@ class Aim:
         """Unsigned, and good where nothing is said."""
         body = self.body if body is None else body
         origin = origin or self.origin
-        headers = [("host", urlsplit(origin).netloc), *([content_type(body)] if body else []), *fields]
+        typed = bool(body) or (self.scheme is not None and "content_type" in self.scheme.query)
+        headers = [("host", urlsplit(origin).netloc), *([content_type(body)] if typed else []), *fields]
         wire = "GET" if self.is_websocket else self.method
         params = self.params if params is None else params
         return Request(method or wire, path or self.path, headers, body, origin=origin, params=params)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any, Literal, NamedTuple
 
+from sealgate.audit.links import said_of_links
 from sealgate.policy import Exempt, Policy, Require, Rule
 from sealgate.verifier import MAX_AGE
 
@@ -45,7 +46,7 @@ class Source(NamedTuple):
 class Proof(NamedTuple):
     """What one verifier proves: `covered` and `weaknesses` as its scheme has them, `keys` where a route names them.
 
-    `max_age`: seconds in which it takes a message, either way.
+    `max_age`: seconds in which it takes a message, either way; `longest`: of a scheme of links, those one may last.
     """
 
     scheme: str
@@ -53,6 +54,7 @@ class Proof(NamedTuple):
     weaknesses: tuple[str, ...]
     keys: tuple[str, ...] | None = None
     max_age: int = MAX_AGE
+    longest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def standing(policy: Policy, rules: Iterable[Rule], method: str, now: float) -> 
             tuple(sorted(verifier.scheme.weaknesses())),
             None if demand.keys is None else tuple(sorted(demand.keys)),
             verifier.max_age,
+            verifier.scheme.longest,
         )
         for verifier in demand.verifiers
     )
@@ -129,7 +132,8 @@ def standing(policy: Policy, rules: Iterable[Rule], method: str, now: float) -> 
     whose = "the application's verifier" if demand is policy.default else "a rule of the route"
     uncovered = tuple(sorted(demand.uncovered))
     unsigned = (f"the {part} may go unsigned" for part in uncovered)
-    evidence = (f"verified by {whose}", *unsigned, *_handshakes(demand, method), *ended)
+    links = said_of_links(demand.verifiers, method)
+    evidence = (f"verified by {whose}", *unsigned, *links, *_handshakes(demand, method), *ended)
     return Standing("verified", evidence, proofs, ended=tuple(ended), uncovered=uncovered)
 
 
