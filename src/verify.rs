@@ -87,7 +87,7 @@ pub struct Claim {
     max_age: i64,
     uncovered_body: bool,
     /// Where parameters were left out of what is proven: the rest.
-    proven_target: Option<Target>,
+    proven_target: Option<Box<Target>>,
     /// Octets that the body may have at most.
     body_limit: u64,
 }
@@ -133,7 +133,7 @@ impl Scheme {
         };
         match self.examine(&mut claim, stated, received, origins, terms) {
             Ok(()) => {
-                claim.proven_target = proven_target;
+                claim.proven_target = proven_target.map(Box::new);
                 Ok(claim)
             }
             Err(error) => Err(Error { key_id: claim.claims.key_id, ..error }),
@@ -395,7 +395,7 @@ impl Claim {
     /// What of the query is proven, where that is not all of it.
     #[must_use]
     pub fn proven_query(&self) -> Option<&[u8]> {
-        self.proven_target.as_ref().map(Target::query)
+        self.proven_target.as_deref().map(Target::query)
     }
 
     /// What it says of itself; proven once `authenticate` and `conclude` have passed.
