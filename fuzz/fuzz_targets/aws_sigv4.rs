@@ -68,8 +68,17 @@ fn signed(scheme: &Scheme, message: &Message) -> Option<(Vec<(Vec<u8>, Vec<u8>)>
     }
     let (fields, origin) = (message.pairs(), Some(&*ORIGIN));
     let (method, body) = (message.method.as_slice(), message.body.as_slice());
-    let to_sign =
-        ToSign { method, target: &target, fields: &fields, origin, params: &[], body, expires: None, methods: &[], upload: None };
+    let to_sign = ToSign {
+        method,
+        target: &target,
+        fields: &fields,
+        origin,
+        params: &[],
+        body,
+        expires: None,
+        methods: &[],
+        upload: None,
+    };
     let signed = scheme.sign(to_sign, &ACME, Some("acme"), NOW, "").ok()?;
     let fields = signed.fields.into_iter().map(|(name, value)| (name.into_bytes(), value.into_bytes())).collect();
     let added = signed.target.unwrap_or_default();
