@@ -73,7 +73,7 @@ def made(target: str, *, once: bool = False, ago: float = 0, origin: str = ORIGI
 
 
 def asked(
-    place: Place, target: str, method: str = "GET", body: bytes | None = None, **fields: str
+    place: Place, target: str, method: str = "GET", body: bytes | list[bytes] | None = None, **fields: str
 ) -> tuple[int, dict[str, Any]]:
     connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=30)
     try:
@@ -225,6 +225,9 @@ def test_an_upload_is_taken_as_its_link_says(uploading: Place) -> None:
     }
     assert dict.fromkeys(refused, (401, {})) == refused
     assert (413, {}) == asked(uploading, link, "PUT", _BODY + b"a", Content_Type=_SVG)
+    in_pieces = [[_BODY[:3], _BODY[3:]], [_BODY[:3], b"xxxxx"], [_BODY[:3]], [_BODY, b"a" * 100_000]]  # chunked
+    statuses = [asked(uploading, link, "PUT", pieces, Content_Type=_SVG)[0] for pieces in in_pieces]
+    assert [200, 401, 401, 413] == statuses
 
 
 def test_an_upload_of_any_content_is_taken_where_the_route_says_so(uploading: Place) -> None:

@@ -309,7 +309,8 @@ class Scheme:
     Where the last of `query` is the signature alone, the scheme is one of links: `{@query}` and `{@target-uri}` are
     what is before it, `longest` is how many seconds a link may last, from `{created}` to `{expires}` in its query, and
     the key is derived (`Key.derive`) for `sealgate links` and the scheme's name, each after its length in 8 octets.
-    `ignored`: names of parameters that may stand behind the signature; nobody is handed them.
+    `ignored`: names of parameters that may stand behind the signature; nobody is handed them. `{methods}` says what it
+    is for; `{content_type}` and `{content_length}` which content, of which `{digest:sha256:base64url}` is the digest.
     """
 
     def __new__(
