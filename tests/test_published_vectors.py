@@ -39,9 +39,11 @@ def _inside(inside: reference.Inside) -> Judge:
     return lambda message, ring, now, origin: (inside.judge(message, ring, now, origin), inside.handed(message))
 
 
-def _links(once: bool) -> Judge:
+def _links(*, upload: bool, once: bool) -> Judge:
     return _proof(
-        lambda message, ring, now, origin: reference.verify_link(message, ring, now, origin=origin, once=once)
+        lambda message, ring, now, origin: reference.verify_link(
+            message, ring, now, origin=origin, once=once, upload=upload
+        )
     )
 
 
@@ -73,8 +75,10 @@ JUDGES: dict[str, Judge] = {
     "envelope-pyjson": _envelope("pyjson"),
     "scoped": _scoped("download:resource:{param:id}"),
     "scoped-action": _scoped(ACTION),
-    "signed-url": _links(once=False),
-    "signed-url-once": _links(once=True),
+    "signed-upload": _links(upload=True, once=False),
+    "signed-upload-once": _links(upload=True, once=True),
+    "signed-url": _links(upload=False, once=False),
+    "signed-url-once": _links(upload=False, once=True),
 }
 
 each_file = pytest.mark.parametrize("name", FILES)
