@@ -15,7 +15,7 @@ use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
 use crate::form::FormBody;
 use crate::json::Form as JsonForm;
-use crate::mac::Sink as _;
+use crate::mac::{Hash, Sink as _};
 use crate::message_signature::{Covered, Message, SignatureInput};
 use crate::request::{CONTENT_TYPE, Fields, Params, Request, check_method, own_origin};
 use crate::ring::{KeyRing, Signer};
@@ -338,20 +338,40 @@ impl Scheme {
         if let Some(digest) = &claim.digest {
             digest.check(body)?;
         }
-        if claim.claims.content_length.as_ref().is_some_and(|stated| !stated.admits(body.len() as u64)) {
+        self.check_coverage(claim, body.len() as u64, now)
+    }
+
+    /// As `conclude`, of a body of `size` octets that is not here: `made` gives its digest by a hash. Only for a claim
+    /// that does not sign the body itself.
+    pub fn conclude_digests<E: From<Error>>(
+        &self,
+        claim: &Claim,
+        size: u64,
+        made: impl FnMut(Hash) -> std::result::Result<Vec<u8>, E>,
+        now: i64,
+    ) -> std::result::Result<(), E> {
+        if let Some(digest) = &claim.digest {
+            digest.check_made(made)?;
+        }
+        Ok(self.check_coverage(claim, size, now)?)
+    }
+
+    fn check_coverage(&self, claim: &Claim, size: u64, now: i64) -> Result<()> {
+        if claim.claims.content_length.as_ref().is_some_and(|stated| !stated.admits(size)) {
             return Err(Error::new(Code::NotCovered, "signed for content of another length"));
         }
+        let is_empty = size == 0;
         let covers_body = claim.digest.is_some() || self.signs_body(claim);
-        if !body.is_empty() && !covers_body && !claim.uncovered_body {
+        if !is_empty && !covers_body && !claim.uncovered_body {
             return Err(Error::new(Code::NotCovered, "the body is not covered"));
         }
-        if !body.is_empty() && covers_body && claim.leaves_type {
+        if !is_empty && covers_body && claim.leaves_type {
             return Err(Error::new(Code::NotCovered, "the type of the body is not covered"));
         }
         // The signature of nothing at all would open every route. One that the body itself carries is of that kind with
         // some providers; it opens those routes that say so.
         let carries = self.claims_in_body() && claim.uncovered_body;
-        let says_something = if body.is_empty() { self.empty_body } else { covers_body || carries };
+        let says_something = if is_empty { self.empty_body } else { covers_body || carries };
         if !says_something && claim.subject != Subject::Response && !self.coverage.is_addressed() {
             return Err(Error::new(Code::NotCovered, "no body is covered, and nothing else"));
         }

@@ -78,31 +78,41 @@ class Kinds(Suite):
     #: Some leave it to the server to drop the content.
     head_content: Any = (0,)
 
+    @pytest.mark.parametrize("spool", [None, 70_000], ids=["in memory", "in a file"])
     @pytest.mark.parametrize("declared", [True, False])
     @pytest.mark.parametrize("target", ["/read", "/data", "/lines"])
-    def test_large_body_arrives_whole_however_it_is_read(self, target: str, declared: bool) -> None:
-        assert b"2097152" == self.ask(signed(replace(LARGE, target=target)), declared=declared).body
+    def test_large_body_arrives_whole_however_it_is_read(self, target: str, declared: bool, spool: int | None) -> None:
+        verifier = RFC9421.verifier(body_limit=4 * MEGABYTE, spool=spool)
+        assert b"2097152" == self.ask(signed(replace(LARGE, target=target)), verifier, declared=declared).body
         assert [LARGE.body] == self.seen
 
     @pytest.mark.parametrize("declared", [True, False])
     @pytest.mark.parametrize("over", [-1, 0, 1])
-    def test_body_about_the_limit(self, over: int, declared: bool) -> None:
+    @pytest.mark.parametrize("spool", [None, 1, 99_999, 100_000])
+    def test_body_about_the_limit(self, over: int, declared: bool, spool: int | None) -> None:
         body = b"x" * (100_000 + over)
-        verifier = RFC9421.verifier(body_limit=100_000)
+        verifier = RFC9421.verifier(body_limit=100_000, spool=spool)
         answer = self.ask(signed(replace(LARGE, body=body)), verifier, declared=declared)
         expected = (413, []) if over > 0 else (200, [body])
         assert expected == (answer.status, self.seen)
 
     @pytest.mark.parametrize("declared", [True, False])
     @pytest.mark.parametrize("size", [0, 1, 3 * MEGABYTE])
-    def test_upload_arrives_whole_also_over_the_limits_of_the_framework(self, size: int, declared: bool) -> None:
+    @pytest.mark.parametrize("spool", [None, 1], ids=["in memory", "in a file"])
+    def test_upload_arrives_whole_also_over_the_limits_of_the_framework(
+        self, size: int, declared: bool, spool: int | None
+    ) -> None:
         """Django's DATA_UPLOAD_MAX_MEMORY_SIZE is 2.5 megabytes; what it parses into files may be larger."""
-        answer = self.ask(signed(upload(size)), declared=declared)
+        verifier = RFC9421.verifier(body_limit=4 * MEGABYTE, spool=spool)
+        answer = self.ask(signed(upload(size)), verifier, declared=declared)
         assert (200, b"crate+%d" % size) == (answer.status, answer.body)
 
     @pytest.mark.parametrize("declared", [True, False])
-    def test_form_and_json_are_parsed_from_what_was_proven(self, declared: bool) -> None:
-        answers = [self.ask(signed(each), declared=declared).body for each in (FORM, JSON)]
+    @pytest.mark.parametrize("spool", [None, 1], ids=["in memory", "in a file"])
+    def test_form_and_json_are_parsed_from_what_was_proven(self, declared: bool, spool: int | None) -> None:
+        answers = [
+            self.ask(signed(each), RFC9421.verifier(spool=spool), declared=declared).body for each in (FORM, JSON)
+        ]
         assert [b"crate,b x", b"1"] == answers
 
     @pytest.mark.parametrize("message", [FORM, upload(10), JSON, LARGE, replace(LOOK, target="/stream")])

@@ -22,7 +22,7 @@ RUST = ROOT / "src"
 PYTHON_LAYERS = [
     {"exceptions"},
     {"_native", "answer", "not_hmac", "printable"},
-    {"steps", "home_made", "identifiers"},
+    {"steps", "home_made", "identifiers", "spool"},
     {"schemes", "keys", "replay"},
     {"handshakes", "purpose"},
     {"signer", "verifier", "envelope", "scope"},

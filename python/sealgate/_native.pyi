@@ -245,7 +245,11 @@ class Verified:
     @property
     def body(self) -> bytes:
         """What was proven, and so what to read: the body; its canonical form where that is what is signed; or where
-        members are, the canonical object that holds these and no other."""
+        members are, the canonical object that holds these and no other. Raises `ConfigurationError` where it is
+        `spooled`."""
+    @property
+    def spooled(self) -> Any:
+        """The `sealgate.spool.Spooled` that holds the body, where it is in a file (`Verifier.spool`); else None."""
     @property
     def query(self) -> str | None:
         """What was proven of the query, and so what to read of it, where parameters stood behind the signature that the
@@ -276,6 +280,10 @@ class Claim:
         `token`: 1 to 64 characters of `A-Za-z0-9_-`, so that no caller gets a request signed; else `BodyMalformed`."""
     def conclude(self, body: bytes, now: float) -> Verified:
         """Checks the digest, the coverage, and again the window and that the key counts."""
+    def conclude_spooled(self, spooled: Any, now: float) -> Verified:
+        """As `conclude`, of a body that is in a file; not where `signs_body`.
+
+        `spooled.size`: octets. `spooled.digest(hash)`: the octets of its digest by a hash that is stated, `sha256` or `sha512`."""
 
 @final
 class Root:

@@ -9,6 +9,7 @@ afterwards is not covered. `lifespan` passes, anything else is refused. Event lo
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any, cast
@@ -28,6 +29,7 @@ from sealgate.exceptions import (
 )
 from sealgate.policy import Choice, OnVerdict, Passed, Policy, Require
 from sealgate.replay import Delivery
+from sealgate.spool import Kept, Spooled
 from sealgate.verifier import Verifier
 
 __all__ = [
@@ -51,6 +53,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _KEY = "sealgate"  # not scope["state"], which not every server provides
 _DONE = object()
+_PIECE = 64 * 1024
 _WEBSOCKET_POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
 #: What the content of an answer comes in (ASGI, and its extensions).
 _CONTENT = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
@@ -101,14 +104,14 @@ class Layer:
         outer = passed_in(scope)
         verified = None if outer is None else outer.proof(demand, acts)
         if outer is not None and verified is not None:
-            body.replace(verified.body)  # what stands in between may have put another there
+            body.replace(verified)  # what stands in between may have put another there
             return Passed("proven", acts, outer.demand, verified, self.policy)
         if demand is None:
             return Passed("exempt", acts, None, policy=self.policy)
         if self.policy.preflight and _is_preflight(self.policy, scope):
             return Passed("preflight", acts, demand, policy=self.policy)
         verified = await policy.averify(demand, request_of(scope, choice.params), body.read, delivery)
-        body.replace(verified.body)
+        body.replace(verified)
         if verified.query is not None:
             scope["query_string"] = verified.query.encode()
         self.policy.accepted(verified, method_of(scope), scope["path"], choice.route)
@@ -203,48 +206,54 @@ class Recheck:
         return None if same else InvalidSignature("the route is not the one that the layer let through")
 
 
-class Body:
+class Body(Kept):
     """The body of one request, read once however often it is asked for.
 
     `demand`: whose verifiers say how many seconds the whole of it may take.
     """
 
     def __init__(self, scope: Scope, receive: Receive, demand: Require | None) -> None:
+        super().__init__(math.inf if demand is None else demand.spools_over)
         self._scope = scope
         self._receive = receive
         self._demand = demand
         self._deadline: float | None = None
-        self._chunks: list[bytes] = []
-        self._size = 0
-        self._whole = scope["type"] == "websocket"  # a handshake has none
-        self._failure: BodyUnreadable | None = None
+        self._is_whole = scope["type"] == "websocket"  # a handshake has none
+        self._failure: tuple[str, int] | None = None  # no exception: its traceback has the body
         self._end: Message | None = None
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int) -> bytes | Spooled:
         """The body, of at most `limit` octets. Raises `BodyTooLarge` as soon as it is longer, `BodyUnreadable`."""
         if self._failure is not None:
-            raise self._failure
+            message, status = self._failure
+            raise BodyUnreadable(message, status=status)
         try:
             return await self._read(limit)
         except BodyUnreadable as error:
-            self._failure = error
+            self._failure = str(error), error.status
             raise
 
-    def replace(self, body: bytes) -> None:
+    def replace(self, verified: Verified) -> None:
         """What was proven, which may be the canonical form of what came, and of another length."""
+        self._spooled = verified.spooled
+        body = verified.body if self._spooled is None else b""
         if self._scope["type"] == "http":
-            self._chunks, self._whole = [body], True
+            self._chunks, self._is_whole = [body], True
+        size = len(body) if self._spooled is None else self._spooled.size
         headers = self._scope["headers"]
         for at, (name, value) in enumerate(headers):
-            if len(name) == 14 and name.lower() == b"content-length" and value != (length := str(len(body)).encode()):
+            if len(name) == 14 and name.lower() == b"content-length" and value != (length := b"%d" % size):
                 headers[at] = (name, length)
 
     def again(self) -> Receive:
-        """For the application: one message with what was read, and an end that came; then the server's own."""
+        """For the application: what was read, in one message or of a file in several, and an end that came; then the
+        server's own."""
+        if self._spooled is not None:
+            return self._again_of(self._spooled)
         first: list[Message] = []
         if self._chunks:
             body = b"".join(self._chunks)
-            first.append({"type": "http.request", "body": body, "more_body": not self._whole})
+            first.append({"type": "http.request", "body": body, "more_body": not self._is_whole})
         if self._end is not None:
             first.append(self._end)
         if not first:
@@ -255,7 +264,21 @@ class Body:
 
         return receive
 
-    async def _read(self, limit: int) -> bytes:
+    def _again_of(self, spooled: Spooled) -> Receive:
+        file, left = spooled.rewind(), spooled.size
+        last = [] if self._end is None else [self._end]
+
+        async def receive() -> Message:
+            nonlocal left
+            if left > 0:
+                piece = file.read(_PIECE)
+                left -= len(piece)
+                return {"type": "http.request", "body": piece, "more_body": left > 0 or not self._is_whole}
+            return last.pop() if last else await self._receive()
+
+        return receive
+
+    async def _read(self, limit: int) -> bytes | Spooled:
         declared = _content_length(self._scope["headers"])
         if declared is not None and declared > limit:
             raise BodyTooLarge("the body is declared over the limit")
@@ -271,9 +294,7 @@ class Body:
             raise BodyTooLarge("the body is over the limit")
         if declared is not None and declared != self._size:
             raise BodyUnreadable("the body has another length than its content-length")
-        if len(self._chunks) > 1:
-            self._chunks = [b"".join(self._chunks)]
-        return self._chunks[0] if self._chunks else b""
+        return self._whole()
 
     async def _wait(self, filling: Awaitable[None]) -> None:
         try:
@@ -283,15 +304,14 @@ class Body:
             raise BodyUnreadable("the body took too long", status=408) from None
 
     async def _fill(self, limit: int) -> None:
-        while not self._whole and self._size <= limit:
+        while not self._is_whole and self._size <= limit:
             message = await self._receive()
             if message["type"] != "http.request":
                 self._end = message
                 raise BodyUnreadable("the client went away before the end of the body")
             chunk = message.get("body", b"")
-            self._chunks.append(chunk)
-            self._size += len(chunk)
-            self._whole = not message.get("more_body", False)
+            self._keep(chunk)
+            self._is_whole = not message.get("more_body", False)
 
 
 class _Underway:

@@ -196,6 +196,8 @@ class VerifiedBy(SecurityBase):
 
     def __init__(self, verifier: Verifier) -> None:
         self.policy = Policy(verifier)
+        if verifier.spool is not None:
+            raise ConfigurationError("VerifiedBy: FastAPI has the body in memory by then: spool needs Sealgate")
         self.model = APIKey.model_validate(security_scheme(self.policy.default))
         self.scheme_name = security_name(self.policy.default)
 

@@ -18,10 +18,11 @@ from flask.wrappers import Request as FlaskRequest
 from sealgate import policy
 from sealgate._native import Request
 from sealgate.answer import answer_to
-from sealgate.exceptions import BodyUnreadable, ConfigurationError, FileMissing, Rejected, Unavailable
+from sealgate.exceptions import BodyUnreadable, ConfigurationError, FileMissing, Rejected, TargetAmbiguous, Unavailable
 from sealgate.files import SignedFiles
 from sealgate.policy import OnVerdict, Policy, Require, Rule
 from sealgate.replay import Delivery
+from sealgate.spool import Spooled
 from sealgate.verifier import Verifier
 from sealgate.wsgi import Body, Told, check_mount, field_names, has_body, mount_point, prove
 
@@ -146,6 +147,7 @@ class Gate:
                 request.method, has_body(environ), field_names(environ)
             ):
                 return self._app.response_class(status=204)
+            _check_read_alike(request)
             body = _Body(request, demand)
             params = policy.received_params(request.view_args or {}, request.path) if demand.reads_params else None
             received = Request.from_wsgi(environ, params=params)
@@ -200,6 +202,13 @@ class Gate:
                 yield rule
 
 
+def _check_read_alike(request: FlaskRequest) -> None:
+    """Werkzeug writes the method in capitals, and makes one slash of several at the start of what it routes on."""
+    environ = request.environ
+    if request.method != environ["REQUEST_METHOD"] or environ.get("PATH_INFO", "").startswith("//"):
+        raise TargetAmbiguous("the method or the path is not what the framework makes of it")
+
+
 def _context() -> Any:
     """Of the request, and not its environ: a copy of it (copy_current_request_context) ends on its own, and another
     application may be called with the same environ."""
@@ -234,7 +243,7 @@ class _Body(Body):
         super().__init__(request.environ, demand)
         self._request = request
 
-    def read(self, limit: int) -> bytes:
+    def read(self, limit: int) -> bytes | Spooled:
         if "stream" in vars(self._request):
             # The view would see what was read then: a parsed form, say, while an empty rest is what was proven.
             _log.error("the body was read before sealgate's hook, by a url_value_preprocessor or a signal")

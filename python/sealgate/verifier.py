@@ -26,6 +26,7 @@ from sealgate.exceptions import (
 from sealgate.handshakes import Handshake
 from sealgate.keys import NO_KEYS
 from sealgate.replay import Delivery
+from sealgate.spool import Spooled
 from sealgate.steps import Steps, arun, run, waits
 
 __all__ = ["BODY_LIMIT", "ReadBody", "Verifier"]
@@ -35,8 +36,9 @@ MAX_AGE = 300
 _NOTHING: frozenset[str] = frozenset()
 _log = logging.getLogger("sealgate")
 
-#: Reads the body, at most so many bytes; raises `BodyTooLarge` or `BodyUnreadable` where it cannot.
-ReadBody = Callable[[int], bytes | Awaitable[bytes]]
+#: Reads the body, at most so many bytes; raises `BodyTooLarge` or `BodyUnreadable` where it cannot. `Spooled`: only
+#: where `Verifier.spool` says so.
+ReadBody = Callable[[int], bytes | Spooled | Awaitable[bytes | Spooled]]
 
 
 class Verifier:
@@ -51,7 +53,9 @@ class Verifier:
     what was answered 2xx is answered 200, and does not come to the view; it needs a store that knows how a delivery
     went (`AcknowledgingStore`), as all of ours do. `max_age`: seconds, either way; the scheme's own, else 300.
     `handshake`: of `sealgate.handshakes`, the one of this scheme's provider, whose probes are then answered.
-    `body_limit`: bytes. `body_timeout`: seconds for the whole body. `clock`: Unix seconds.
+    `body_limit`: bytes. `body_timeout`: seconds for the whole body. `clock`: Unix seconds. `spool`: bytes; a larger
+    body is kept in a temporary file, not in memory, where the scheme signs a digest of it: the view reads it from the
+    request, and `Verified.spooled` has it, `Verified.body` does not.
     `ring` has the keys, of a file those read first; it is empty where a function gives them. `source`: what gives them
     anew, if anything does. `origins`: None where no origin is configured.
 
@@ -70,6 +74,7 @@ class Verifier:
         max_age: int | None = None,
         body_limit: int = BODY_LIMIT,
         body_timeout: float = 30,
+        spool: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.scheme = scheme
@@ -91,6 +96,9 @@ class Verifier:
             raise ConfigurationError(f"origin: the scheme {scheme.name} covers the authority, so origin= is required")
         self.body_limit = _positive("body_limit", body_limit)
         self.body_timeout = _seconds("body_timeout", body_timeout)
+        if spool is not None and handshake is not None:
+            raise ConfigurationError("spool: a handshake reads the body, which has to be in memory")
+        self.spool = None if spool is None else _spooling(scheme, spool)
         self.max_age = _positive("max_age", max_age if max_age is not None else scheme.max_age or MAX_AGE)
         once = scheme.replay_class in {"nonce", "base"}
         lasts = max(self.max_age, scheme.longest or 0)
@@ -253,9 +261,13 @@ class Verifier:
                 except Exception as error:
                     _log.info("body unreadable: %s", type(error).__name__)
                     raise BodyUnreadable("the body could not be read") from error
-            if type(body) is not bytes:
+            if type(body) is bytes:
+                size = len(body)
+            elif type(body) is Spooled and self.spool is not None:
+                size = body.size
+            else:
                 raise BodyUnreadable("the body has not been read")
-            if len(body) > self.body_limit:
+            if size > self.body_limit:
                 raise BodyTooLarge("the body is over the limit")
             if self._claims_in_body:
                 claim = claim.with_body(body, self._clock())
@@ -263,7 +275,10 @@ class Verifier:
                     ring = yield from key_sources.ask(self.source, claim.key_id, request, self.scheme.key_form)
             if signs_body or self._claims_in_body:
                 claim.authenticate(ring, body if signs_body else None)
-            verified = claim.conclude(body, self._clock())
+            if type(body) is bytes:
+                verified = claim.conclude(body, self._clock())
+            else:
+                verified, body = claim.conclude_spooled(body, self._clock()), b""  # which no base holds
             told = None
             if handshake is not None:
                 told = handshake.answer(request, verified.body, partial(claim.sign_token, ring))
@@ -284,6 +299,12 @@ class Verifier:
     def _quota(self, verified: Verified, ring: KeyRing) -> str | None:
         """Whose share of the store it counts to: one key id among others may not fill it for all of them."""
         return verified.key_id if self._asks_each or len(ring) > 1 else None
+
+
+def _spooling(scheme: Scheme, size: int) -> int:
+    if scheme.signs_body or scheme.claims_in_body:
+        raise ConfigurationError(f"spool: the scheme {scheme.name} signs the body itself, which has to be in memory")
+    return _positive("spool", size)
 
 
 def _acknowledging(duplicates: str, store: replay_stores.ReplayStore | None) -> replay_stores.AcknowledgingStore | None:

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO, RawIOBase
-from typing import Any
+from typing import Any, BinaryIO
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from sealgate import policy
@@ -23,6 +23,7 @@ from sealgate.exceptions import (
 )
 from sealgate.policy import OnVerdict, Passed, Policy, Require
 from sealgate.replay import Delivery
+from sealgate.spool import Kept, Spooled
 from sealgate.verifier import Verifier
 
 __all__ = [
@@ -147,7 +148,7 @@ class Told:
             self._delivery.answered(self._status())
 
 
-class Body:
+class Body(Kept):
     """The body of one request, read once however often it is asked for: a second verifier would see the rest of it.
 
     `demand`: whose verifiers say how many seconds it may take: no read begins later after the first than that.
@@ -156,37 +157,38 @@ class Body:
     def __init__(
         self, environ: WSGIEnvironment, demand: Require, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        super().__init__(demand.spools_over)
         self._environ = environ
         self._seconds = max(verifier.body_timeout for verifier in demand.verifiers)
         self._clock = clock
         self._deadline: float | None = None
-        self._chunks: list[bytes] = []
-        self._size = 0
-        self._failure: BodyUnreadable | None = None
+        self._failure: tuple[str, int] | None = None  # no exception: its traceback has the body
 
-    def read(self, limit: int) -> bytes:
+    def read(self, limit: int) -> bytes | Spooled:
         """The body, of at most `limit` bytes. Raises `BodyTooLarge`, also before it is read where its length is
         declared, and `BodyUnreadable` with status 400, 408 (too slow) or 411 (no length that can be trusted)."""
         if self._failure is not None:
-            raise self._failure
+            message, status = self._failure
+            raise BodyUnreadable(message, status=status)
         try:
             return self._read(limit)
-        except BodyTooLarge:
+        except (BodyTooLarge, Unavailable):
             raise
         except BodyUnreadable as error:
-            self._failure = error
+            self._failure = str(error), error.status
             raise
         except Exception as error:
             _log.info("body unreadable: %s", type(error).__name__)
-            self._failure = BodyUnreadable("the body could not be read")
-            raise self._failure from error
+            self._failure = "the body could not be read", 400
+            raise BodyUnreadable("the body could not be read") from error
 
     def put_back(self) -> None:
         """For a request that passes although it was refused: the application reads what was read here, and the rest."""
-        if self._chunks:
-            self._environ["wsgi.input"] = _Again(b"".join(self._chunks), self._environ["wsgi.input"])
+        if self._size:
+            seen = BytesIO(b"".join(self._chunks)) if self._spooled is None else self._spooled.rewind()
+            self._environ["wsgi.input"] = _Again(seen, self._environ["wsgi.input"])
 
-    def _read(self, limit: int) -> bytes:
+    def _read(self, limit: int) -> bytes | Spooled:
         environ = self._environ
         length = declared_length(environ, terminated=bool(environ.get("wsgi.input_terminated")))
         if length is not None and length > limit:
@@ -195,28 +197,25 @@ class Body:
         if self._deadline is None:
             self._deadline = self._clock() + self._seconds
         while self._size < whole:
-            if self._chunks and self._clock() > self._deadline:
+            if self._size and self._clock() > self._deadline:
                 raise BodyUnreadable("the body took too long", status=408)
             chunk = environ["wsgi.input"].read(min(whole - self._size, _CHUNK))
             if not chunk:
                 break
-            self._chunks.append(chunk)
-            self._size += len(chunk)
+            self._keep(chunk)
         if length is None and self._size > limit:
             raise BodyTooLarge("the body is over the limit")
         if length is not None and self._size != length:
             # Servers hand over what came before the connection broke as if it were the body.
             raise BodyUnreadable("the body is not as long as its Content-Length")
-        if len(self._chunks) > 1:
-            self._chunks = [b"".join(self._chunks)]
-        return self._chunks[0] if self._chunks else b""
+        return self._whole()
 
 
 class _Again(RawIOBase):
     """An input of which a part was read already."""
 
-    def __init__(self, seen: bytes, rest: Any) -> None:
-        self._seen = BytesIO(seen)
+    def __init__(self, seen: BinaryIO, rest: Any) -> None:
+        self._seen = seen
         self._rest = rest
 
     def readable(self) -> bool:
@@ -273,9 +272,14 @@ def settle(environ: WSGIEnvironment, demand: Require, verified: Verified) -> Non
 
 def hand_over(environ: WSGIEnvironment, verified: Verified) -> None:
     """Puts what was proven where the application reads it: the body, its framing on the wire over, and the query."""
-    body, query = verified.body, verified.query
-    environ["wsgi.input"] = BytesIO(body)
-    environ["CONTENT_LENGTH"] = str(len(body))
+    spooled: Spooled | None = verified.spooled
+    query = verified.query
+    if spooled is None:
+        environ["wsgi.input"] = BytesIO(verified.body)
+        environ["CONTENT_LENGTH"] = str(len(verified.body))
+    else:
+        environ["wsgi.input"] = spooled.rewind()
+        environ["CONTENT_LENGTH"] = str(spooled.size)
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     if query is not None:
         environ["QUERY_STRING"] = query

@@ -23,7 +23,8 @@ pub type Written = (Vec<u8>, Vec<(String, String)>);
 pub type Examined = (SignatureBase, Option<ContentDigest>);
 
 impl Policy {
-    /// Signs `message`, whose content is `body`.
+    /// Signs `message`, whose content is `body`; where that is empty, and the fields have a digest, it is of the content
+    /// that will be sent, from elsewhere.
     pub fn sign(
         &self,
         message: Message<'_>,
@@ -42,8 +43,12 @@ impl Policy {
         let mut components = self.needed(&message)?;
         let mut written = Vec::new();
         let fields = message.fields();
+        let given = if body.is_empty() { own_field(fields, &DIGEST_FIELD)? } else { None };
+        if let Some(given) = &given {
+            ContentDigest::parse(given)?;
+        }
         let with_digest = WithField { fields, name: &DIGEST_FIELD, value: digest::write(body) };
-        let fields: &dyn Fields = if body.is_empty() {
+        let fields: &dyn Fields = if body.is_empty() && given.is_none() {
             fields
         } else {
             // What the body is read as acts as much as the body: under another type it is another message.
@@ -53,8 +58,12 @@ impl Policy {
                     components.push(field);
                 }
             }
-            written.push((digest::FIELD.to_owned(), with_digest.value.clone()));
-            &with_digest
+            if given.is_some() {
+                fields
+            } else {
+                written.push((digest::FIELD.to_owned(), with_digest.value.clone()));
+                &with_digest
+            }
         };
         let input = SignatureInput::new(components, self, &claims);
         let mut octets = Vec::new();

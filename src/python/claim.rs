@@ -15,6 +15,7 @@ use super::scheme::Scheme;
 use crate::content::{Content, ReadBody};
 use crate::error::{Code, Error};
 use crate::key::Lifetime;
+use crate::mac::Hash;
 use crate::ring;
 use crate::scheme;
 use crate::verify::{self, Proof, Terms};
@@ -26,7 +27,14 @@ pub(super) struct Verified {
     /// Proven: its signature, its digest and its coverage hold.
     claim: Arc<verify::Claim>,
     key_id: Option<String>,
-    body: Py<PyBytes>,
+    body: Body,
+}
+
+/// What was proven.
+enum Body {
+    Octets(Py<PyBytes>),
+    /// It is not in memory: what keeps it, and gives its digests.
+    Spooled(Py<PyAny>),
 }
 
 #[pymethods]
@@ -62,8 +70,19 @@ impl Verified {
     }
 
     #[getter]
-    fn body(&self, py: Python<'_>) -> Py<PyBytes> {
-        self.body.clone_ref(py)
+    fn body(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        match &self.body {
+            Body::Octets(octets) => Ok(octets.clone_ref(py)),
+            Body::Spooled(_) => Err(Error::configuration("the body is in a file: read the request's stream").into()),
+        }
+    }
+
+    #[getter]
+    fn spooled(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        match &self.body {
+            Body::Octets(_) => None,
+            Body::Spooled(spooled) => Some(spooled.clone_ref(py)),
+        }
     }
 
     #[getter]
@@ -90,7 +109,7 @@ impl Verified {
         body: &Bound<'_, PyBytes>,
     ) -> PyResult<Self> {
         Ok(Self {
-            body: proven(&scheme.get().scheme, proof.read.as_ref(), body)?.unbind(),
+            body: Body::Octets(proven(&scheme.get().scheme, proof.read.as_ref(), body)?.unbind()),
             scheme: scheme.clone().unbind(),
             key_id: ring.key_id(proof.signer).map(str::to_owned),
             claim: Arc::new(proof.claim),
@@ -185,19 +204,25 @@ impl Claim {
     /// Checks the digest, the coverage, and again the window and the key's.
     fn conclude(slf: &Bound<'_, Self>, body: &Bound<'_, PyBytes>, now: f64) -> PyResult<Verified> {
         let claim = slf.get();
-        let signer = claim.signer.get().ok_or_else(not_authenticated)?;
-        if !signer.lifetime.holds(milliseconds(now)) {
-            return Err(Error::new(Code::InvalidSignature, "the key ended while the body was read").into());
-        }
+        claim.check_lifetime(now)?;
         let octets = body.as_bytes();
         let scheme = &claim.scheme.get().scheme;
         detached(slf.py(), octets.len(), || scheme.conclude(&claim.read, octets, milliseconds(now)))?;
-        Ok(Verified {
-            scheme: claim.scheme.clone_ref(slf.py()),
-            claim: Arc::clone(&claim.read),
-            key_id: signer.key_id.clone(),
-            body: claim.proven(body)?.unbind(),
-        })
+        claim.concluded(slf.py(), Body::Octets(claim.proven(body)?.unbind()))
+    }
+
+    /// As `conclude`, of a body that is not in memory.
+    fn conclude_spooled(slf: &Bound<'_, Self>, spooled: &Bound<'_, PyAny>, now: f64) -> PyResult<Verified> {
+        let claim = slf.get();
+        claim.check_lifetime(now)?;
+        let scheme = &claim.scheme.get().scheme;
+        if scheme.signs_body(&claim.read) || claim.body.get().is_some() || scheme.body_form().is_some() {
+            return Err(other_body());
+        }
+        let digest_of = |hash: Hash| spooled.call_method1("digest", (hash.name(),))?.extract::<Vec<u8>>();
+        let size = spooled.getattr("size")?.extract()?;
+        scheme.conclude_digests(&claim.read, size, digest_of, milliseconds(now))?;
+        claim.concluded(slf.py(), Body::Spooled(spooled.clone().unbind()))
     }
 
     fn __repr__(&self) -> String {
@@ -209,6 +234,24 @@ impl Claim {
     /// What `scheme` has read of a request.
     pub(super) fn new(scheme: Py<Scheme>, read: verify::Claim) -> Self {
         Self { scheme, read: Arc::new(read), body: OnceLock::new(), signer: OnceLock::new() }
+    }
+
+    fn concluded(&self, py: Python<'_>, body: Body) -> PyResult<Verified> {
+        Ok(Verified {
+            scheme: self.scheme.clone_ref(py),
+            claim: Arc::clone(&self.read),
+            key_id: self.signer.get().ok_or_else(not_authenticated)?.key_id.clone(),
+            body,
+        })
+    }
+
+    /// Whether the key that was found counts at the end too.
+    fn check_lifetime(&self, now: f64) -> PyResult<()> {
+        let signer = self.signer.get().ok_or_else(not_authenticated)?;
+        if signer.lifetime.holds(milliseconds(now)) {
+            return Ok(());
+        }
+        Err(Error::new(Code::InvalidSignature, "the key ended while the body was read").into())
     }
 
     /// What is signed of `body`, the body that was authenticated.

@@ -16,6 +16,7 @@ from sealgate.django.routes import Found, find, rules_of_found
 from sealgate.django.settings import configured
 from sealgate.exceptions import BodyUnreadable, TargetAmbiguous
 from sealgate.policy import Passed, Require
+from sealgate.spool import Spooled
 from sealgate.wsgi import Body, hand_over
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _check_untouched(request: HttpRequest, scope: Any) -> None:
     method, query = (meta["REQUEST_METHOD"], None) if scope is None else (scope["method"], scope["query_string"])
     query = query.decode() if isinstance(query, bytes) else query
     same = (
-        request.method == method.upper()
+        request.method == method  # Django writes it in capitals
         and request.path_info == meta["PATH_INFO"]
         and (scope is None or (request.path == scope["path"] and meta["QUERY_STRING"] == query))
     )
@@ -103,7 +104,7 @@ class _Body(Body):
         super().__init__(request.META, demand)
         self._request = request
 
-    def read(self, limit: int) -> bytes:
+    def read(self, limit: int) -> bytes | Spooled:
         if self._request._read_started:  # type: ignore[attr-defined]  # see _accept
             if not hasattr(self._request, "_body"):
                 _log.error("a middleware before sealgate's has consumed the body: place SignatureMiddleware first")
@@ -112,7 +113,7 @@ class _Body(Body):
         return super().read(limit)
 
     def put_back(self) -> None:
-        if not self._chunks:
+        if not self._size:
             return
         super().put_back()
         stream = self._request.META["wsgi.input"]
@@ -175,8 +176,11 @@ def accept(request: Gated, verified: Verified) -> None:
     if verified.query is not None:
         _hand_over_query(request, verified.query)
     request.verified = verified
-    # Where Django keeps what it has read, for `body`, forms, files and `read()` alike.
-    request._body = verified.body
+    if verified.spooled is None:
+        # Where Django keeps what it has read, for `body`, forms, files and `read()` alike.
+        request._body = verified.body
+    else:
+        request._read_started = False  # type: ignore[attr-defined]  # by us; it is all there again
     request._stream = request.META["wsgi.input"]
     vars(request).pop("headers", None)  # a copy of META, if somebody has asked for it
     configured().policy.accepted(verified, request.method or "", request.path, route_of(request))

@@ -212,7 +212,8 @@ def log_refusal(
 ) -> None:
     """One record a refusal, quoted so that it stays on one line; `key_id` is what the request claims, unproven."""
     extra = {"code": error.code, "status": error.status, "key_id": error.key_id, "route": route}
-    _log.warning("%s %s: %a %a key %a (%s)", verb, error.code, method, path, error.key_id, error, extra=extra)
+    # Not the exception itself: whoever keeps the record would keep its traceback, and with that the body.
+    _log.warning("%s %s: %a %a key %a (%s)", verb, error.code, method, path, error.key_id, str(error), extra=extra)
 
 
 def verify(demand: Require, request: Request, read_body: ReadBody | None, delivery: Delivery | None = None) -> Verified:
@@ -267,7 +268,10 @@ def _prove(
                     yield from delivery.tell(error.status, awaits=awaits)
                 raise
             return
-    raise refusal
+    try:
+        raise refusal
+    finally:
+        del refusal  # its traceback has this frame, and so the body: both would wait for the garbage collector
 
 
 def received_params(converted: Mapping[str, Any], path: str) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from types import MethodType
@@ -43,6 +44,12 @@ class Require:
     verifiers: tuple[Verifier, ...]
     keys: frozenset[str] | None = None
     uncovered: frozenset[str] = frozenset()
+    #: Octets above which a body goes to a file: only where all of the verifiers take it from there.
+    spools_over: float = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        over = [math.inf if verifier.spool is None else verifier.spool for verifier in self.verifiers]
+        object.__setattr__(self, "spools_over", max(over, default=math.inf))
 
     @property
     def reads_params(self) -> bool:
