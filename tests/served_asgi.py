@@ -1,4 +1,4 @@
-"""What the ASGI servers serve: one of three applications, by the field X-App, which nothing else reads."""
+"""What the ASGI servers serve: an application on one of three frameworks, by the field X-App, which else is not read."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "served_settings")
 from django.core.asgi import get_asgi_application
 
 import served_fastapi
+from sealgate import Verifier
 from sealgate.asgi import App, Receive, Scope, Send, SignatureMiddleware
-from served_views import HURRIED, PARTNERS, judged, ran
+from served_views import HURRIED, MOUNT, OTHERS, PARTNERS, judged, ran
 
 
 async def view(scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,9 +36,18 @@ async def view(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": told})
 
 
-plain: App = SignatureMiddleware(view, PARTNERS, on_verdict=judged)
-hurried: App = SignatureMiddleware(view, HURRIED, on_verdict=judged)
-APPLICATIONS: dict[str, Any] = {"django": get_asgi_application(), "fastapi": served_fastapi.app, "asgi": plain}
+def sealed(verifier: Verifier) -> App:
+    return SignatureMiddleware(view, verifier, root_path=MOUNT, on_verdict=judged)
+
+
+plain, hurried, django = sealed(PARTNERS), sealed(HURRIED), get_asgi_application()
+APPLICATIONS: dict[str, Any] = {"django": django, "fastapi": served_fastapi.made(PARTNERS), "asgi": plain}
+for _name, _verifier in OTHERS.items():
+    APPLICATIONS |= {
+        f"django:{_name}": django,  # which chooses by itself
+        f"fastapi:{_name}": served_fastapi.made(_verifier),
+        f"asgi:{_name}": sealed(_verifier),
+    }
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.urls import re_path
+from django.utils.decorators import sync_and_async_middleware
 from django.views.decorators.csrf import csrf_exempt
 
+from sealgate import Verifier
 from sealgate.django import exempt, require
-from served_views import HURRIED, ran
+from served_views import HURRIED, OTHERS, ran
 
 
 @csrf_exempt
@@ -48,3 +52,34 @@ urlpatterns = [
     re_path(r"\A/?upload\Z", upload),
     re_path(r"(?s).*", view),
 ]
+
+
+def _required(verifier: Verifier) -> Callable[[HttpRequest], HttpResponse]:
+    @require(verifier)
+    @csrf_exempt
+    def required(request: HttpRequest) -> HttpResponse:
+        return _work(request)
+
+    return required
+
+
+#: By what the field X-App says, for other schemes than the default one.
+_URLS = {f"django:{name}": (re_path(r"(?s).*", _required(verifier)),) for name, verifier in OTHERS.items()}
+
+
+@sync_and_async_middleware
+def by_scheme(get_response: Any) -> Any:
+    """Chooses the URLconf, as a middleware for several hosts would."""
+
+    def chosen(request: HttpRequest) -> Any:
+        if (urls := _URLS.get(request.META["HTTP_X_APP"])) is not None:
+            request.urlconf = urls  # type: ignore[attr-defined]
+        return get_response(request)
+
+    if not iscoroutinefunction(get_response):
+        return chosen
+
+    async def achosen(request: HttpRequest) -> Any:
+        return await chosen(request)
+
+    return achosen

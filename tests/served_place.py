@@ -72,12 +72,15 @@ class Place:
         """What was answered to `message`, and what a view has been given, if one ran."""
         news = self.run.news()
         codes = [record["verdict"] for record in news if "verdict" in record]
-        seen = [differing(record, message) for record in news if "app" in record]
+        seen = [self.differing(record, message) for record in news if "app" in record]
         wrong = "".join(f", the view saw {difference}" for difference in seen if difference)
         if answer is not None and answer.status == 200:
             once = (len(seen), codes.count("verified")) == (1, 1)
             return OK + wrong if once else f"200, {len(seen)} views ran, {codes}"
         return _told(answer, codes, bool(seen)) + (", after the view" if seen else "") + wrong
+
+    def differing(self, record: dict[str, Any], message: Message) -> dict[str, Any]:
+        return differing(record, message)
 
     def afterwards(self) -> str:
         """Nothing where a good request is served, and no view has run for any other; else what is wrong."""
@@ -93,7 +96,7 @@ def differing(record: dict[str, Any], message: Message) -> dict[str, Any]:
     fields = dict(message.headers)
     nonce = _NONCE.search(fields.get("Signature-Input", ""))
     signed = {
-        "nonce": nonce and nonce[1],
+        "nonce": nonce[1] if nonce else fields.get("X-Nonce"),
         "method": message.method,
         "path": unquote_to_bytes(message.path).decode(errors="replace"),
         "query": message.query,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -51,6 +52,10 @@ class Connection:
         with suppress(OSError):  # the server may have closed it already
             self._socket.shutdown(socket.SHUT_WR)
 
+    def reset(self) -> None:
+        """Leaves without a word: whatever the other side writes meets a reset."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
     def answer(self, method: str = "GET") -> Answer | None:
         """The next answer, also an interim one; None where the connection was closed instead, or octets of no HTTP."""
         try:
@@ -69,6 +74,18 @@ class Connection:
 
     def read(self, size: int) -> bytes:
         return self._stream.read(size)
+
+    def send(self, octets: bytes) -> None:
+        """As long as it is taken."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.sendall(octets)
+
+    def received(self) -> bytes:
+        """What has come, or comes next; nothing where the connection is closed."""
+        try:
+            return self._socket.recv(_PIECE)
+        except ConnectionError:
+            return b""
 
     def frame(self) -> bytes:
         """One message of a websocket, of less than 64 KiB (RFC 6455, 5.2)."""
@@ -96,7 +113,7 @@ class Connection:
 
 
 @contextmanager
-def connected(port: int) -> Iterator[Connection]:
-    with socket.create_connection(("127.0.0.1", port), _SECONDS) as opened, opened.makefile("rb") as stream:
+def connected(port: int, seconds: float = _SECONDS) -> Iterator[Connection]:
+    with socket.create_connection(("127.0.0.1", port), seconds) as opened, opened.makefile("rb") as stream:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield Connection(opened, stream)

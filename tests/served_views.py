@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sealgate import Verified, Verifier, schemes
+from sealgate import Scheme, Verified, Verifier, schemes
 from sealgate.policy import Verdict
 
 KEY = b"thirty-two octets of test key, A"
@@ -22,7 +22,21 @@ LIMIT = 4 * 1024 * 1024
 HURRY = 0.4
 METHODS = ["GET", "HEAD", "POST", "PUT", "OPTIONS", "BREW"]
 
+#: Where the applications are mounted, and so what SCRIPT_NAME or root_path has to be.
+MOUNT = os.environ.get("SERVED_MOUNT", "")
+
+#: A canonical request over the path as received, with everything that the views read.
+CANONICAL = Scheme(
+    "served-canonical",
+    base="{@method}\n{@path}\n{@query}\n{@authority}\n{header:x-tenant?}\n{key_id}\n{created}\n{nonce}\n{body}",
+    fields={"X-Key": "{key_id}", "X-Time": "{created}", "X-Nonce": "{nonce}", "X-Sig": "{signature:hex}"},
+)
 PARTNERS = Verifier(schemes.RFC9421, keys={KEY_ID: KEY}, origin=ORIGIN, body_limit=LIMIT)
+#: By what follows the name of an application, after a colon.
+OTHERS = {
+    "canonical": Verifier(CANONICAL, keys={KEY_ID: KEY}, origin=ORIGIN, body_limit=LIMIT),
+    "body": Verifier(schemes.body(), keys=KEY, origin=ORIGIN, body_limit=LIMIT),
+}
 HURRIED = Verifier(schemes.RFC9421, keys={KEY_ID: KEY}, origin=ORIGIN, body_limit=LIMIT, body_timeout=HURRY)
 
 

@@ -26,11 +26,14 @@ _FOREIGN = ("DJANGO_", "FLASK_", "GRANIAN_", "GUNICORN_", "UVICORN_", "WEB_CONCU
 
 @dataclass(frozen=True)
 class Server:
-    """`command`: arguments of the interpreter."""
+    """`command`: arguments of the interpreter, or of `program`, which is installed beside it. `settings`: of its
+    environment."""
 
     name: str
     command: str
     apps: tuple[str, ...]
+    program: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -72,9 +75,9 @@ class Running:
         self.port: int = self._reserved.getsockname()[1]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *server.command.format(port=self.port).split()],
+                [_program(server), *server.command.format(port=self.port).split()],
                 cwd=directory,
-                env=_environment(directory) | {"SERVED_RECORDS": str(self._records)},
+                env=_environment(directory) | {"SERVED_RECORDS": str(self._records), **dict(server.settings)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -132,6 +135,10 @@ def serving(servers: Sequence[Server], directory: Path) -> Iterator[dict[str, Ru
         for run in started.values():
             run.wait_until_listening()
         yield started
+
+
+def _program(server: Server) -> str:
+    return str(Path(sys.executable).with_name(server.program)) if server.program else sys.executable
 
 
 def _stop(started: dict[str, Running]) -> None:
