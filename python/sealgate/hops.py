@@ -5,8 +5,10 @@ httpx and httpx2 have the same face, so what they are given is made here, and ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import Any, NamedTuple
+import base64
+import hashlib
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
+from typing import Any, BinaryIO, NamedTuple
 
 from sealgate._native import Origins, Request
 from sealgate.exceptions import ConfigurationError
@@ -21,12 +23,15 @@ __all__ = [
     "SentOnce",
     "bound_to",
     "checked",
+    "content_digest",
     "sign_hop",
+    "signs_digest",
     "spelled",
 ]
 
 Fields = list[tuple[str, str]]
 
+_PIECE = 64 * 1024
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 _WEB = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -46,23 +51,46 @@ def sign_hop(
     target: str,
     origin: str,
     fields: Iterable[Any],
-    body: bytes,
+    body: bytes | None,
     params: Mapping[str, str] | None = None,
 ) -> Hop:
     """Signs what is about to be sent. `fields`: pairs of str (Latin-1) or bytes; an earlier signature is left out.
 
-    `params`: what the route will match, for schemes that sign it. Raises `ConfigurationError` where the scheme cannot
-    sign such a request.
+    `body`: None where the fields have its digest (`signs_digest`). `params`: what the route will match, for schemes
+    that sign it. Raises `ConfigurationError` where the scheme cannot sign such a request.
     """
     old = {name.lower() for name in signer.scheme.fields}
+    if body is None:
+        kept = [pair for pair in _text_of(fields) if pair[0].lower() not in old]
+        request = Request(method, target, kept, b"", origin=origin, params=params)
+        return Hop(kept, [pair for pair in signer.sign(request).headers if pair not in request.headers], b"")
     kept = [pair for pair in _framed(fields, body) if pair[0].lower() not in old]
     request = Request(method, target, kept, body, origin=origin, params=params)
     signed = signer.sign(request)
     added = [pair for pair in signed.headers if pair not in request.headers and pair[0] not in _FRAMING]
+    names = {name.lower() for name, _ in added}
+    kept = [pair for pair in kept if pair[0].lower() not in names]  # such as the caller's own Content-Digest
     signed_body = signed.body or b""
     if signed_body != body:
         kept = _framed(kept, signed_body)
     return Hop(kept, added, signed_body)
+
+
+def signs_digest(signer: Signer) -> bool:
+    """Whether a request can be signed by the digest of its body, without the body (RFC 9421 with RFC 9530)."""
+    return "Signature-Input" in signer.scheme.fields
+
+
+def content_digest(file: BinaryIO) -> str:
+    """The Content-Digest (RFC 9530) of the rest of a file, which is then where it stood; it is never in memory."""
+    start = file.tell()
+    digest = hashlib.sha256()
+    try:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    finally:
+        file.seek(start)
+    return f"sha-256=:{base64.b64encode(digest.digest()).decode()}:"
 
 
 def checked(signer: Signer) -> Signer:
@@ -139,7 +167,6 @@ for _name in ("getitem", "contains", "iter", "len", "eq", "repr"):
 class AuthFlow:
     """`auth_flow` of httpx's and httpx2's `Auth`."""
 
-    requires_request_body = True
     _fields: type[SentOnce]
 
     def __init__(self, signer: Signer, *, params: Mapping[str, str] | None = None) -> None:
@@ -149,10 +176,27 @@ class AuthFlow:
         if "signature" not in once or "signature" in self._fields.plain(once):
             raise ConfigurationError("this release of the client would send a signature again on a redirect")
 
+    def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+        if not self._is_streamed(request):
+            request.read()
+        yield from self.auth_flow(request)
+
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+        if not self._is_streamed(request):
+            await request.aread()
+        for signed in self.auth_flow(request):
+            yield signed
+
+    def _is_streamed(self, request: Any) -> bool:
+        """Whether the caller has stated the digest of a body that is not in memory."""
+        return signs_digest(self._signer) and "Content-Digest" in request.headers and not hasattr(request, "_content")
+
     def auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+        """The body has been read, or is streamed."""
         own = self._fields.plain(request.headers).raw  # without the signature of an earlier sending
-        hop = _sign(self._signer, request, own, _authority_of(request), self._params)
-        if hop.body != request.content:
+        body = None if self._is_streamed(request) else request.content
+        hop = _sign(self._signer, request, own, _authority_of(request), body, self._params)
+        if body is not None and hop.body != body:
             name = self._signer.scheme.name
             raise ConfigurationError(f"the scheme {name} signs in the body, which a redirect would send: use Transport")
         request.headers = self._fields(_octets(hop.kept), _octets(hop.added))
@@ -175,7 +219,7 @@ class _Bound:
         """Another request: the one that the client keeps, and redirects, never has a signature."""
         if any(name in request.headers for name in self._signer.scheme.fields):
             raise ConfigurationError("the request is signed already: use the transport or Auth, not both")
-        hop = _sign(self._signer, request, request.headers.raw, self._origin, self._params)
+        hop = _sign(self._signer, request, request.headers.raw, self._origin, request.content, self._params)
         fields = _octets([*hop.kept, *hop.added])
         return type(request)(
             request.method, request.url, headers=fields, content=hop.body, extensions=request.extensions
@@ -222,10 +266,17 @@ class AsyncHops(_Bound):
         await self._inner.aclose()
 
 
-def _sign(signer: Signer, request: Any, fields: Iterable[Any], origin: str, params: Mapping[str, str] | None) -> Hop:
+def _sign(
+    signer: Signer,
+    request: Any,
+    fields: Iterable[Any],
+    origin: str,
+    body: bytes | None,
+    params: Mapping[str, str] | None,
+) -> Hop:
     # The extension "target" replaces the target on the wire.
     target: bytes = request.extensions.get("target", request.url.raw_path)
-    return sign_hop(signer, request.method, target.decode("latin-1"), origin, fields, request.content, params)
+    return sign_hop(signer, request.method, target.decode("latin-1"), origin, fields, body, params)
 
 
 def _origin_of(url: Any) -> str:
@@ -242,11 +293,15 @@ def _authority_of(request: Any) -> str:
 
 def _framed(fields: Iterable[Any], body: bytes) -> Fields:
     """`fields` as text, with the length of a body that is in memory by now: not every server takes a chunked one."""
-    given = [(_latin(name), _latin(value)) for name, value in fields]
+    given = _text_of(fields)
     plain = [pair for pair in given if pair[0].lower() not in _FRAMING]
     if body or len(plain) != len(given):
         plain.append(("Content-Length", str(len(body))))
     return plain
+
+
+def _text_of(fields: Iterable[Any]) -> Fields:
+    return [(_latin(name), _latin(value)) for name, value in fields]
 
 
 def _latin(text: str | bytes) -> str:

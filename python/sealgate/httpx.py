@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import httpx
 
-from sealgate.hops import AsyncHops, AuthFlow, Hops, SentOnce
+from sealgate.hops import AsyncHops, AuthFlow, Hops, SentOnce, content_digest
 from sealgate.signer import Signer
 
-__all__ = ["AsyncTransport", "Auth", "Transport"]
+__all__ = ["AsyncTransport", "Auth", "Transport", "content_digest"]
 
 
 class _Fields(SentOnce, httpx.Headers):
@@ -22,7 +22,9 @@ class _Fields(SentOnce, httpx.Headers):
 class Auth(AuthFlow, httpx.Auth):
     """Signs a request when it is sent, for the authority in its URL, or in the Host field that the caller has set.
 
-    The body is read into memory first, and sent with its Content-Length. On a redirect the signature is dropped, its
+    The body is read into memory first, and sent with its Content-Length; unless it is a stream and the caller states
+    its digest, for a message signature: `headers={"Content-Digest": content_digest(file)}`, which reads the file once
+    and leaves it where it stood. On a redirect the signature is dropped, its
     other fields too: the next hop goes out unsigned. `Transport` signs that as well. One for many threads and tasks.
 
     `params`: what the route will match, percent-decoded, for a scheme that signs it (`{param:id}`).

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache, partial
+from io import TextIOBase
 from typing import Any
 
 from requests import PreparedRequest, RequestException, Response
@@ -19,18 +20,20 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from sealgate.exceptions import ConfigurationError
-from sealgate.hops import Hop, bound_to, checked, sign_hop, spelled
+from sealgate.hops import Hop, bound_to, checked, content_digest, sign_hop, signs_digest, spelled
 from sealgate.signer import Signer
 
-__all__ = ["Adapter", "Auth"]
+__all__ = ["Adapter", "Auth", "content_digest"]
 
 
 class Auth(AuthBase):
     """Signs a request when it is prepared, for the authority in its URL, or in the Host field that the caller has set.
 
     A text body is sent as UTF-8; a generator is read into memory first, and so is a file, which is sent from where it
-    stood. On a redirect the signature is dropped: the next hop goes out unsigned. `Adapter` signs that as well, and
-    each of urllib3's retries, which would send this signature again. One for many threads.
+    stood. For a message signature a file is read for its digest only, a piece at a time, and then sent; and a body
+    whose Content-Digest the caller states (`content_digest`) is not read at all. On a redirect the signature is
+    dropped: the next hop goes out unsigned. `Adapter` signs that as well, and each of urllib3's retries, which would
+    send this signature again. One for many threads.
 
     `params`: what the route will match, percent-decoded, for a scheme that signs it (`{param:id}`).
 
@@ -42,16 +45,19 @@ class Auth(AuthBase):
         self._params = params
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        body = _buffered(request)
+        digest = _digest_of(request) if signs_digest(self._signer) else None
+        body = _buffered(request) if digest is None else None
         origin = _origin_of(request)
         if host := request.headers.get("Host"):
             origin = origin.partition("://")[0] + "://" + (host.decode("latin-1") if isinstance(host, bytes) else host)
-        fields = request.headers.items()
+        fields: list[Any] = list(request.headers.items())
+        if digest is not None:
+            fields = [*((name, value) for name, value in fields if name.lower() != "content-digest"), digest]
         hop = sign_hop(self._signer, request.method or "", request.path_url, origin, fields, body, self._params)
         unsigned = request.body
         request.headers.clear()
         request.headers.update([*hop.kept, *hop.added])
-        if hop.body != body:
+        if body is not None and hop.body != body:
             request.body = hop.body
         drop = partial(_drop, tuple(name for name, _ in hop.added), unsigned)
         request.register_hook("response", drop)
@@ -147,6 +153,21 @@ def _drop(names: tuple[str, ...], unsigned: Any, response: Response, **_: Any) -
         if request.body is not unsigned:
             request.body = unsigned
             request.prepare_content_length(unsigned)
+
+
+def _digest_of(request: PreparedRequest) -> tuple[str, Any] | None:
+    """The Content-Digest of a body that is not in memory, and need not be."""
+    body: Any = request.body
+    if body is None or isinstance(body, str | bytes | bytearray | memoryview):
+        return None
+    if (given := request.headers.get("Content-Digest")) is not None:
+        return "Content-Digest", given
+    if not hasattr(body, "read") or isinstance(body, TextIOBase):
+        return None
+    try:
+        return "Content-Digest", content_digest(body)
+    except (AttributeError, OSError, TypeError):  # a pipe; or a file of text
+        return None
 
 
 def _buffered(request: PreparedRequest) -> bytes:
