@@ -283,7 +283,8 @@ class Claim:
     def conclude_spooled(self, spooled: Any, now: float) -> Verified:
         """As `conclude`, of a body that is in a file; not where `signs_body`.
 
-        `spooled.size`: octets. `spooled.digest(hash)`: the octets of its digest by a hash that is stated, `sha256` or `sha512`."""
+        `spooled.size`: octets. `spooled.digest(hash)`: the octets of its digest by a hash that is stated, `sha256` or
+        `sha512`."""
 
 @final
 class Root:
