@@ -194,6 +194,42 @@ def test_no_connection_is_carried_through_a_fork(path: Path) -> None:
     store.close()
 
 
+def test_a_store_takes_no_locks_from_another_of_the_same_process(path: Path) -> None:
+    """An application has several verifiers, and one file for all of them. Were the file to be opened beside SQLite, its
+    close would cancel the locks of the first store; another process that comes and goes, such as a worker that starts,
+    would then delete the log that the first goes on writing, and what it remembers nobody would know."""
+    first, key = SQLiteStore(path), fresh()
+    assert first.add(fresh(), START + 500)
+    second = SQLiteStore(path)
+    assert "False" == _in_another_process(path, f"store.add(bytes.fromhex({_known(second).hex()!r}), {START + 500})")
+    assert path.with_name("replay.db-wal").exists()
+    assert first.add(key, START + 500)
+    assert "False" == _in_another_process(path, f"store.add(bytes.fromhex({key.hex()!r}), {START + 500})")
+    assert [False, False] == [store.add(key, START + 500) for store in (first, second)]
+    first.close()
+    second.close()
+
+
+def _known(store: SQLiteStore) -> bytes:
+    key = fresh()
+    assert store.add(key, START + 500)
+    return key
+
+
+def _in_another_process(path: Path, what: str) -> str:
+    script = f"from sealgate.replay.sqlite import SQLiteStore\nstore = SQLiteStore({str(path)!r})\nprint({what})"
+    return subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "folder", "nowhere"])
+def test_what_is_no_file_is_refused_and_left_as_it_is(path: Path, kind: str) -> None:
+    make = {"FIFO": lambda: os.mkfifo(path), "folder": path.mkdir, "nowhere": lambda: path.symlink_to("nothing")}
+    make[kind]()
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        SQLiteStore(path)
+    assert [path.name] == [each.name for each in path.parent.iterdir()]
+
+
 def test_a_file_locked_by_another_is_unavailable_soon_and_then_works_again(path: Path) -> None:
     store = SQLiteStore(path, clock=Clock())
     verifier = RFC9421.verifier(replay=store)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import random
 import sqlite3
+import stat
 import threading
 import time
 import weakref
@@ -46,8 +48,9 @@ class SQLiteStore:
     of power the last accepted messages may be accepted once more; `FULL` syncs each of them to the disk before it is
     accepted. `clock`: Unix seconds.
 
-    One connection a process, since SQLite has one writer a file; it is closed before a fork and opened anew on both
-    sides of it, since the locks of a file do not survive one (sqlite.org/howtocorrupt.html, 2.6).
+    One connection, since SQLite has one writer a file; it is closed before a fork and opened anew on both sides of it,
+    since the locks of a file do not survive one (sqlite.org/howtocorrupt.html, 2.6). Several stores of one process may
+    have the same file.
 
     Raises `ConfigurationError` where the file cannot be used, and `Unavailable` or `sqlite3.Error` later.
     """
@@ -226,7 +229,7 @@ class SQLiteStore:
             connection.close()
 
     def _open(self, patience: float) -> sqlite3.Connection:
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600))
+        _make(self._path)
         end = time.monotonic() + patience
         connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
         while True:
@@ -252,6 +255,21 @@ class SQLiteStore:
                 raise
             else:
                 return connection
+
+
+def _make(path: str) -> None:
+    """A file that nobody else may read, where there is none. Raises `OSError` for what cannot be one.
+
+    What is there is not opened here: its close would cancel every lock that this process has on it, those of other
+    stores too (sqlite.org/howtocorrupt.html, 2.2), and whoever opened it next would take the log that they write for
+    nobody's, and delete it.
+    """
+    with _making:
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            if not stat.S_ISREG(os.stat(path).st_mode) or not os.access(path, os.R_OK | os.W_OK):  # noqa: PTH116
+                raise PermissionError(errno.EACCES, "not a file that can be read and written") from None
 
 
 def _identity(path: str) -> tuple[int, int]:
@@ -282,6 +300,7 @@ def _file_system(path: str) -> str | None:
 
 _stores: weakref.WeakSet[SQLiteStore] = weakref.WeakSet()
 _forking = threading.Lock()
+_making = threading.Lock()
 _held: list[SQLiteStore] = []
 
 
@@ -291,9 +310,11 @@ def _before_fork() -> None:
         store._lock.acquire()
         _held.append(store)
         store._disconnect()
+    _making.acquire()
 
 
 def _after_fork() -> None:
+    _making.release()
     while _held:
         _held.pop()._lock.release()
     _forking.release()
