@@ -33,6 +33,7 @@ FORBIDDEN = {
     "link to a file": "link.txt",
     "link within the root": "inner-link.txt",
     "link to a directory": "link/canary.txt",
+    "link to a directory within the root": "inner-down/deep.txt",
     "link that leads to itself": "loop",
     "link to nothing": "nowhere",
     "directory": "down",
@@ -69,6 +70,7 @@ def tree(directory: Path) -> Path:
     (root / "empty.txt").touch()
     (root / "link.txt").symlink_to(outside / "canary.txt")
     (root / "inner-link.txt").symlink_to("plain.txt")
+    (root / "inner-down").symlink_to("down")
     (root / "link").symlink_to(outside)
     (root / "loop").symlink_to("loop")
     (root / "nowhere").symlink_to(outside / "nothing")

@@ -155,7 +155,8 @@ _SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     "field on two lines": ({"cache_control": "no-store\r\nX: 1"}, "cache_control"),
     "empty field": ({"cache_control": ""}, "cache_control"),
     **{f"path: {name}": ({"files": {UUID: path}}, "files") for name, path in FORBIDDEN.items() if name not in {
-        "link to a file", "link within the root", "link to a directory", "link that leads to itself", "link to nothing",
+        "link to a file", "link within the root", "link to a directory",
+            "link to a directory within the root", "link that leads to itself", "link to nothing",
         "directory", "file as a directory", "FIFO", "socket", "absent", "absent directory", "encoded", "home", "drive",
         "full-width dots", "two-dot leader", "division slash",
     }},

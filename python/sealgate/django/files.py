@@ -9,7 +9,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from sealgate import policy
 from sealgate._native import Verified
 from sealgate.answer import answer_to
-from sealgate.django.request import route_of
+from sealgate.django.request import proven_already, route_of
 from sealgate.django.settings import configured
 from sealgate.exceptions import FileMissing, Rejected, Unavailable
 from sealgate.files import AsyncContent, OpenFile, SignedFiles
@@ -70,8 +70,7 @@ def _asked(
     match: Any = request.resolver_match
     converted = {} if match is None else match.captured_kwargs
     identifier = policy.received_param(converted, request.path_info, param)
-    verified: Verified | None = getattr(request, "verified", None)
-    return identifier, verified if files.scope is None and token is None else token
+    return identifier, proven_already(request, None) if files.scope is None and token is None else token
 
 
 def _answered(

@@ -123,10 +123,10 @@ class _Body(Body):
         self._request._stream = stream
 
 
-def proven_already(request: HttpRequest, demand: Require) -> Verified | None:
+def proven_already(request: HttpRequest, demand: Require | None) -> Verified | None:
     """What the middleware, or a layer around Django, has proven: another time would be a replay.
 
-    Raises `KeyNotAllowed`.
+    `demand`: None where any proof will do. Raises `KeyNotAllowed`.
     """
     verified: Verified | None = getattr(request, "verified", None)
     if verified is not None:
