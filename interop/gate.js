@@ -1,21 +1,22 @@
 /** What the Express and the Koa middleware share: prove the request, then let its parsed body be read. */
 
-import { Origin, received } from "./received.js";
+import { claim, Origin, readBody, received } from "./received.js";
 import { Refused } from "./refused.js";
 
 /**
  * A function of Node's request and the original target, which gives what was proven, or throws `Refused`.
  *
  * `scheme`: as of signature.js. `origin`: where the service is. `route`: of schemes that sign a part of the path, its
- * form, with a named group for each parameter. `limit`: octets of a body.
+ * form, with a named group for each parameter. `limit`: octets of a body. `timeout`: milliseconds for it.
  */
-export function prover(scheme, { origin, route, limit } = {}) {
+export function prover(scheme, { origin, route, limit, timeout } = {}) {
   const own = new Origin(origin);
   return async (incoming, originalUrl) => {
-    const request = await received(incoming, originalUrl, limit);
+    const request = received(incoming, originalUrl);
     own.check(request);
     if (route !== undefined) request.params = parameters(route, request.path);
-    return scheme.verify(request);
+    for (const name of scheme.fields) claim(request, name); // whoever signs nothing sends no body either
+    return scheme.verify({ ...request, body: await readBody(incoming, limit, timeout) });
   };
 }
 
@@ -44,11 +45,10 @@ export function parsed(incoming, body) {
 
 const TITLES = { 400: "Bad Request", 401: "Unauthorized", 413: "Content Too Large", 503: "Service Unavailable" };
 
-/** What the caller is told (RFC 9457): the same for every 401, whatever the reason. */
-export function answer({ status }) {
+/** What the caller of `incoming` is told (RFC 9457): the same for every 401, whatever the reason. */
+export function answer({ status }, incoming) {
   const headers = { "Content-Type": "application/problem+json", "Cache-Control": "no-store" };
   if (status === 401) headers["WWW-Authenticate"] = 'Signature realm="sealgate"';
-  // What is left of a body that is too large is not read: the connection ends.
-  if (status === 400 || status === 413) headers.Connection = "close";
+  if (!incoming.complete) headers.Connection = "close"; // what is left of the body is not read
   return { headers, body: `${JSON.stringify({ type: "about:blank", title: TITLES[status], status })}\n` };
 }

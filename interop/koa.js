@@ -15,7 +15,7 @@ export function signed(scheme, { log = () => {}, ...options }) {
     } catch (error) {
       if (!(error instanceof Refused)) throw error; // a mistake of ours: Koa answers 500, and nothing is let through
       log({ code: error.code, reason: error.message });
-      const { headers, body } = answer(error);
+      const { headers, body } = answer(error, ctx.req);
       ctx.status = error.status;
       ctx.body = body;
       ctx.set(headers);

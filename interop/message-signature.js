@@ -10,7 +10,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { splitTarget } from "./canonical.js";
 import { claim, field, Origin, withFields } from "./received.js";
 import { Refused } from "./refused.js";
-import { Memory } from "./replay.js";
+import { Memory, REPLAY_MARGIN, replayKey } from "./replay.js";
 import { decoded, keyOctets, mac, same } from "./signature.js";
 
 const PLAIN = ["@method", "@authority", "@path", "@query"];
@@ -19,7 +19,6 @@ const INPUT = new RegExp(String.raw`^([a-z*][a-z0-9_.*-]*)=(\(((?:${STRING}(?: $
 const SIGNATURE = /^([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]*={0,2}):$/;
 const PARAMETERS = { created: "number", expires: "number", keyid: "string", nonce: "string", alg: "string" };
 const HASHES = { "sha-256": "sha256", "sha-512": "sha512" };
-const REPLAY_MARGIN = 60;
 
 /**
  * `keys`: `{ id: key }` or `{ id: [key, older key] }`. `origin`: `https://host[:port]`. `keyId`: whose key signs.
@@ -32,6 +31,7 @@ export function rfc9421({ keys, origin, keyId, maxAge = 300, clock = () => Date.
 
   return {
     name: "rfc9421",
+    fields: ["Signature-Input", "Signature"],
 
     /** `created` and `nonce` are for tests. */
     sign(request, { created = Math.floor(clock()), nonce = randomBytes(18).toString("base64url") } = {}) {
@@ -58,8 +58,7 @@ export function rfc9421({ keys, origin, keyId, maxAge = 300, clock = () => Date.
       if (components.includes("content-digest")) checkDigest(claim(request, "content-digest"), request.body);
       // Nothing is remembered until it is proven.
       const end = Math.min(params.created + maxAge, params.expires ?? Infinity);
-      const once = JSON.stringify([params.keyid, params.nonce, params.created]);
-      if (!(await replay.add(once, end + REPLAY_MARGIN))) throw new Refused("nonce-replayed");
+      if (!(await replay.add(replayKey(params.keyid, params.nonce, params.created), end + REPLAY_MARGIN))) throw new Refused("nonce-replayed");
       const { keyid: keyId, nonce, created } = params;
       return { scheme: "rfc9421", keyId, nonce, created, body: request.body, params: {} };
     },

@@ -12,17 +12,15 @@ import { Refused } from "./refused.js";
 export const BODY_LIMIT = 10 * 1024 * 1024;
 const FIELD_LIMIT = 8 * 1024;
 
-/** From Node's request: whatever a framework has rewritten or parsed is not looked at. */
-export async function received(incoming, originalUrl, limit = BODY_LIMIT, timeout = 30_000) {
+/** From Node's request, without its body: whatever a framework has rewritten or parsed is not looked at. */
+export function received(incoming, originalUrl) {
   const headers = [];
   for (let nth = 0; nth < incoming.rawHeaders.length; nth += 2) headers.push(incoming.rawHeaders.slice(nth, nth + 2));
-  const request = { method: incoming.method, target: originalUrl, headers, params: {} };
-  const { path, query } = splitTarget(originalUrl);
-  return { ...request, path, query, body: await readBody(incoming, limit, timeout) };
+  return { method: incoming.method, target: originalUrl, headers, params: {}, ...splitTarget(originalUrl) };
 }
 
 /** The octets after transfer-decoding, and before any content-decoding. `timeout`: milliseconds for all of them. */
-async function readBody(incoming, limit, timeout) {
+export async function readBody(incoming, limit = BODY_LIMIT, timeout = 30_000) {
   // Digits, or Node's parser had answered 400.
   if (Number(incoming.headers["content-length"] ?? 0) > limit) throw new Refused("body-too-large");
   const pieces = [];

@@ -3,7 +3,17 @@
  * share, with the same `add` (Redis: `SET key 1 NX EX seconds`), and it may be async.
  */
 
+import { createHash } from "node:crypto";
+
 import { Refused } from "./refused.js";
+
+/** Seconds that an entry outlives its message: clocks of several processes differ. */
+export const REPLAY_MARGIN = 60;
+
+/** Of one size, whatever a message says of itself; JSON keeps the parts apart. */
+export function replayKey(...parts) {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
+}
 
 export class Memory {
   #expires = new Map(); // in the order in which they came

@@ -9,14 +9,13 @@ import { hkdfSync, randomBytes } from "node:crypto";
 
 import { canonicalJson, parseJson, writeJson } from "./canonical.js";
 import { Refused } from "./refused.js";
-import { Memory } from "./replay.js";
+import { Memory, REPLAY_MARGIN, replayKey } from "./replay.js";
 import { decoded, keyOctets, mac, same, UUID4 } from "./signature.js";
 
 const SEALED = /^v1\.([A-Za-z0-9_-]{0,342})\.(0|[1-9][0-9]{0,11})\.(0|[1-9][0-9]{0,11}|)\.([A-Za-z0-9_-]{16,256})\.([A-Za-z0-9_-]{43})$/;
 const [PLAIN, ONCE] = [1, 2];
 const SIGNATURE = 32;
 const AHEAD = 60;
-const REPLAY_MARGIN = 60;
 
 /** Seconds, keys and stores as of `rfc9421`. */
 class Purpose {
@@ -24,7 +23,7 @@ class Purpose {
     const info = framed(label, name);
     const derive = (key) => Buffer.from(hkdfSync("sha256", keyOctets(key), Buffer.alloc(0), info, 32));
     this.ring = new Map(Object.entries(keys).map(([id, some]) => [id, [some].flat().map(derive)]));
-    Object.assign(this, { name, keyId, maxAge, clock, replay, nobody: [randomBytes(32)] });
+    Object.assign(this, { label, name, keyId, maxAge, clock, replay, nobody: [randomBytes(32)] });
   }
 
   /** The signature, by the first of the signer's keys. */
@@ -41,7 +40,8 @@ class Purpose {
   }
 
   async spend(keyId, nonce, created, end) {
-    if (!(await this.replay.add(JSON.stringify([keyId, nonce, created]), end + REPLAY_MARGIN))) throw new Refused("nonce-replayed");
+    const key = replayKey(this.label, this.name, keyId, nonce, created);
+    if (!(await this.replay.add(key, end + REPLAY_MARGIN))) throw new Refused("nonce-replayed");
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * How parties sign: a scheme is `{ name, sign(request), verify(request) }`, made by one of these functions.
+ * How parties sign: a scheme is `{ name, fields, sign(request), verify(request) }`, made by one of these functions.
  *
+ * `fields`: those of which a request has to have one value, or its body need not be read.
  * `sign` gives the request with its signature; `verify` what was proven, or throws `Refused`: `body` is what the
  * application may read, and `params` what it may take from the path. Requests are as in received.js.
  */
@@ -84,25 +85,26 @@ export function scoped({ key, template = "download:resource:{param:id}", header 
     refuseUncovered(request, { query: true, body: !ofBody });
     if (ofBody) requireJson(request);
     const document = ofBody ? parseJson(request.body) : undefined;
-    const read = new Map();
+    const [read, matched] = [new Map(), {}];
     let base = pieces[0];
     for (let nth = 1; nth < pieces.length; nth += 2) {
       const [, kind, name, text] = /^\{(\w+):\/?([^:}]+)(:text)?\}$/.exec(pieces[nth]);
-      const value = kind === "param" ? parameter(request, name, params[name]) : member(document, name, read, text);
+      const value = kind === "param" ? parameter(request, name, matched, params[name]) : member(document, name, read, text);
       const literal = pieces[nth + 1];
       // A value that holds the text which ends it could be cut in another place.
       if (literal && (value + literal).indexOf(literal) !== value.length) throw malformed("a value that ends early");
       base += value + literal;
     }
-    return { base: Buffer.from(base), body: ofBody ? writeJson(read) : Buffer.alloc(0), params: request.params };
+    return { base: Buffer.from(base), body: ofBody ? writeJson(read) : Buffer.alloc(0), params: matched };
   });
 }
 
-function parameter(request, name, form) {
+function parameter(request, name, matched, form) {
   const value = Object.hasOwn(request.params, name) ? request.params[name] : undefined;
   if (value === undefined || value.includes("\ufffd") || !value.isWellFormed() || (form && !form.test(value))) {
     throw new Refused("signature-missing", `no ${name} of its form`);
   }
+  matched[name] = value;
   return value;
 }
 
@@ -128,6 +130,7 @@ export function envelope({ key, data = "data", signature = "hmac", form = "jcs" 
   };
   return {
     name,
+    fields: [],
     sign(request) {
       const { document, base } = read(request);
       document.set(signature, mac(octets, base).toString("hex"));
@@ -149,6 +152,7 @@ function inField(name, { key, header, prefix = "", encoding = "hex", hash = "sha
   const octets = keyOctets(key);
   return {
     name,
+    fields: [header],
     sign(request) {
       return withFields(request, [[header, prefix + mac(octets, read(request).base, hash).toString(encoding)]]);
     },

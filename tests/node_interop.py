@@ -11,15 +11,12 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,49 +27,14 @@ import requests as requests_library
 import sealgate.httpx
 import sealgate.requests
 from interop_parts import KEY, KEY_ID, ORIGIN, PARTS
+from interop_places import CONTENT, DOCUMENT, INTEROP, Place, places, sent_to
 from interop_requests import changed, decoded_path, requests, targets, texts
 from reference import Message
 from sealgate import CanonicalizationError, ConfigurationError, Request, Scheme, Signer, canonicalize_json
-from served_socket import Answer, connected
-from servers import Server, serving
 
-INTEROP = Path(__file__).parent.parent / "interop"
 _CLIENT = Path(__file__).parent / "node_interop_client.js"
-DOCUMENT = "12345678-90ab-4def-9234-567890abcdef"
-CONTENT = "what only the holder of the key may read"
 _SETTINGS = {"key": KEY.decode(), "keys": {KEY_ID: KEY.decode()}, "keyId": KEY_ID, "origin": ORIGIN}
-#: Plain WSGI and ASGI have no routes, so nothing matches the parameter that `documents` sign.
-_PYTHON = {
-    "gunicorn": ("django", "flask", "wsgi"),
-    "uvicorn": ("django", "fastapi", "asgi"),
-}
-_SERVERS = [
-    Server(
-        "gunicorn",
-        "-m gunicorn --bind 127.0.0.1:{port} --workers 1 --worker-class gthread --threads 8 --log-level warning interop_wsgi:app",
-        (),
-    ),
-    Server(
-        "uvicorn", "-m uvicorn --host 127.0.0.1 --port {port} --log-level warning --no-access-log interop_asgi:app", ()
-    ),
-]
 _SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Place:
-    """An application that is served. `app`: of several on one server."""
-
-    name: str
-    port: int
-    app: str = ""
-
-    @property
-    def is_node(self) -> bool:
-        return not self.app
-
-    def has(self, part: str) -> bool:
-        return part != "documents" or self.app not in {"wsgi", "asgi"}
 
 
 def main() -> int:
@@ -129,49 +91,6 @@ def version(node: str) -> str:
     return subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
 
 
-# --- who is served ----------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def places(node: str, directory: Path) -> Iterator[tuple[list[Place], list[Place]]]:
-    """All applications at `ORIGIN`; and Express and Koa once more, each at the origin that its port is."""
-    (directory / "files").mkdir()
-    (directory / "files" / "report.txt").write_text(CONTENT)
-    environment = os.environ | {
-        "SHOP_KEY": KEY.decode(),
-        "SHOP_KEYS": json.dumps({KEY_ID: KEY.decode()}),
-        "SHOP_FILES": str(directory / "files"),
-        "SHOP_NAMES": json.dumps({DOCUMENT: "report.txt"}),
-    }
-    with ExitStack() as stack:
-        running = stack.enter_context(serving(_SERVERS, directory))
-
-        def start(name: str, more: dict[str, str]) -> Place:
-            return Place(name, stack.enter_context(shop(node, name, environment | more)))
-
-        own = [start(name, {}) for name in ("express", "koa")]
-        both = [start(name, {"SHOP_ORIGIN": ORIGIN}) for name in ("express", "koa")]
-        both += [Place(f"{app} on {name}", running[name].port, app) for name, apps in _PYTHON.items() for app in apps]
-        yield both, own
-
-
-@contextmanager
-def shop(node: str, name: str, environment: dict[str, str]) -> Iterator[int]:
-    """The port of an application on Node, which is stopped by its process id."""
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [node, "serve.js", name], cwd=INTEROP, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
-        )
-        assert process.stdout is not None
-        try:
-            with process.stdout as port:
-                yield int(port.readline())
-            assert process.poll() is None, f"{name} has ended"
-        finally:
-            process.terminate()
-            process.wait()
-
-
 # --- asking -----------------------------------------------------------------------------------------------------------
 
 
@@ -192,29 +111,6 @@ def described(message: Message) -> dict[str, Any]:
         "body": base64.b64encode(message.body).decode(),
         "params": dict(message.params),
     }
-
-
-def sent_to(place: Place, messages: Sequence[Message]) -> Iterator[Answer]:
-    """One after the other, on one connection while the server keeps it."""
-    rest = list(messages)
-    while rest:
-        with connected(place.port) as connection:
-            while rest:
-                message = rest[0]
-                connection.write(wire(message, place))
-                answer = connection.answer()
-                if answer is None:
-                    break  # it was closed after the last answer
-                rest.pop(0)
-                yield answer
-
-
-def wire(message: Message, place: Place) -> bytes:
-    fields = [(name, value) for name, value in message.headers if name.lower() not in {"content-length", "x-app"}]
-    fields += [("X-App", place.app)] if place.app else []
-    fields += [("Content-Length", str(len(message.body)))]
-    lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
-    return f"{message.method} {message.target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + message.body
 
 
 def signed(part: str, message: Message) -> Message:
@@ -255,25 +151,17 @@ def python_to_node(served: list[Place], count: int) -> Iterator[str]:
 
 
 def node_to_python(node: str, served: list[Place], count: int) -> Iterator[str]:
-    for place in served:
-        if place.is_node:
-            continue
-        for part in filter(place.has, PARTS):
-            messages = [*requests(part, count, seed=2)]
-            yield from sent_by_node(node, place, part, messages)
-        if place.app == "django":
-            messages = [*requests("rest", count, seed=3)]
-            yield from sent_by_node(node, place, "partners", messages)
-
-
-def sent_by_node(node: str, place: Place, part: str, messages: list[Message]) -> Iterator[str]:
-    where = {"at": f"http://127.0.0.1:{place.port}", "app": place.app, "part": part}
-    answers = ask(node, [{"what": "send", "request": described(message), **where} for message in messages])
-    for message, answer in zip(messages, answers, strict=True):
-        if "refused" in answer:
-            yield f"{place.name}, {part}: Node does not sign: {answer['refused']} {message}"
-        else:
-            yield from wrong_view(place, part, message, answer["status"], base64.b64decode(answer["body"]))
+    for place in (place for place in served if not place.is_node):
+        sent = [(part, message) for part in PARTS if place.has(part) for message in requests(part, count, seed=2)]
+        if place.app == "django":  # and Django REST framework
+            sent += [("partners", message) for message in requests("rest", count, seed=3)]
+        where = {"what": "send", "at": f"http://127.0.0.1:{place.port}", "app": place.app}
+        answers = ask(node, [{**where, "part": part, "request": described(message)} for part, message in sent])
+        for (part, message), answer in zip(sent, answers, strict=True):
+            if "refused" in answer:
+                yield f"{place.name}, {part}: Node does not sign: {answer['refused']} {message}"
+            else:
+                yield from wrong_view(place, part, message, answer["status"], base64.b64decode(answer["body"]))
 
 
 def wrong_view(place: Place, part: str, message: Message, status: int, body: bytes) -> Iterator[str]:
@@ -330,25 +218,37 @@ def client_libraries(served: list[Place]) -> Iterator[str]:
     for place in served:
         origin = f"http://127.0.0.1:{place.port}"
         for part, scheme in PARTS.items():
-            if scheme.params or scheme.members:
-                continue  # nothing that a client library knows of
             signer = Signer(scheme, key=KEY, key_id=KEY_ID if scheme.names_key else None)
-            target = f"{origin}/{part}/a b/%2F" + ("?b=2&a=é&a=0" if scheme.needs_origin else "")
-            value = {"action": "löschen", "resourceId": DOCUMENT, "b": [1.0, "é😀"]}
-            answers = [
-                httpx.post(target, json=value, auth=sealgate.httpx.Auth(signer)),
-                requests_library.post(target, json=value, auth=sealgate.requests.Auth(signer)),
-            ]
+            if scheme.params:
+                target, sent = f"{origin}/{part}/{DOCUMENT}", ("GET", None)
+            else:
+                value = {"action": "löschen", "resourceId": DOCUMENT, "data": [1.5, "é😀"]}
+                target, sent = f"{origin}/{part}/a b/%2F", ("POST", value)
+            target += "?b=2&a=é&a=0" if scheme.needs_origin else ""
+            answers: list[Any] = []
+            with httpx.Client(transport=sealgate.httpx.Transport(signer, origin=origin)) as by_httpx:
+                session = requests_library.Session()
+                session.mount(origin, sealgate.requests.Adapter(signer, origin=origin))
+                if not scheme.params:  # which only `Auth` can be told
+                    answers = [client.request(sent[0], target, json=sent[1]) for client in (by_httpx, session)]
+            if not scheme.members:  # which a redirect would send
+                params = {"id": DOCUMENT} if scheme.params else None
+                answers += [
+                    httpx.request(sent[0], target, json=sent[1], auth=sealgate.httpx.Auth(signer, params=params)),
+                    requests_library.request(
+                        sent[0], target, json=sent[1], auth=sealgate.requests.Auth(signer, params=params)
+                    ),
+                ]
             for answer in answers:
-                if answer.status_code != 200 or answer.json()["scheme"] != scheme.name:
+                if answer.status_code != 200 or (answer.text != CONTENT and answer.json()["scheme"] != scheme.name):
                     yield f"{place.name}, {part}: {answer.status_code} {answer.text}"
-            if httpx.post(target, json=value).status_code != 401:
+            if httpx.request(sent[0], target, json=sent[1]).status_code != 401:
                 yield f"{place.name}, {part}: let in without a signature"
 
 
 def sealed(node: str, served: list[Place]) -> Iterator[str]:
     values = [{"total": 100, "currency": "€"}, [1.5, -0.0, 1e30], "a\u2028b", None]
-    documents = ask(node, [{"what": "seal", "purpose": ENVELOPE_PURPOSE, "value": value} for value in values])
+    documents = ask(node, [{"what": "seal", "purpose": "checkout", "value": value} for value in values])
     spoiled = [{**document, "payload": {"total": 1}} for document in documents]
     for place in (place for place in served if place.app == "django"):
         for document, good in [*((each, False) for each in spoiled), *((each, True) for each in documents)]:
@@ -365,8 +265,6 @@ def sealed(node: str, served: list[Place]) -> Iterator[str]:
             if (answer.status, answer.json()) != expected:
                 yield f"{place.name}: {answer.status} {answer.json()}, and not {expected}"
 
-
-ENVELOPE_PURPOSE = "checkout"
 
 # --- canonical forms --------------------------------------------------------------------------------------------------
 
