@@ -1,7 +1,7 @@
 /**
  * Canonical forms, the same octets on every side: JSON (RFC 8785, or as Python's json.dumps writes it), paths, queries.
  *
- * JSON is read by a parser of our own, since JSON.parse takes the second of two members with one name, and rounds integers.
+ * JSON is read by a parser of our own: JSON.parse takes the second of two members with one name, and rounds integers.
  */
 
 import { Refused } from "./refused.js";
@@ -10,7 +10,11 @@ const DEPTH = 128;
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 const BLANK = /[ \t\n\r]*/y;
-const WORDS = [["null", null], ["true", true], ["false", false]];
+const WORDS = [
+  ["null", null],
+  ["true", true],
+  ["false", false],
+];
 
 /** A number as it was written. */
 class Numeral {
@@ -23,7 +27,11 @@ class Numeral {
 /** How each form writes a number, a string, and orders names. */
 const FORMS = {
   jcs: { number: ecmaScript, string: JSON.stringify, order: undefined },
-  pyjson: { number: python, string: (text) => JSON.stringify(text).replace(/[\x7f-\uffff]/g, escaped), order: byCodePoint },
+  pyjson: {
+    number: python,
+    string: (text) => JSON.stringify(text).replace(/[\x7f-\uffff]/g, escaped),
+    order: byCodePoint,
+  },
   "pyjson-utf8": { number: python, string: JSON.stringify, order: byCodePoint },
 };
 
@@ -188,7 +196,7 @@ function malformed(message) {
   return new Refused("body-malformed", message);
 }
 
-/** Path and query of a target in origin form (RFC 9112, 3.2.1), of visible ASCII and without a fragment, as received. */
+/** Path and query, as received, of a target in origin form (RFC 9112, 3.2.1): visible ASCII, without a fragment. */
 export function splitTarget(target) {
   if (!/^\/(?!\/)[\x21-\x22\x24-\x7e]*$/.test(target)) throw ambiguous("not in origin form");
   const mark = target.indexOf("?");
@@ -218,13 +226,19 @@ function canonicalSegment(segment) {
 /** The pieces between `&`, in stable order of their decoded names; each piece stays as received. */
 export function sortedQuery(query) {
   const named = query.split("&").map((piece) => [decodedOctets(piece.split("=", 1)[0].replaceAll("+", " ")), piece]);
-  return named.sort(([one], [other]) => Buffer.compare(one, other)).map(([, piece]) => piece).join("&");
+  return named
+    .sort(([one], [other]) => Buffer.compare(one, other))
+    .map(([, piece]) => piece)
+    .join("&");
 }
 
 /** Any octets, which decodeURIComponent would not give. A name with a stray `%` is its own octets. */
 function decodedOctets(text) {
   if (/%(?![0-9A-Fa-f]{2})/.test(text)) return Buffer.from(text, "latin1");
-  return Buffer.from(text.replace(/%(..)/g, (_, digits) => String.fromCharCode(parseInt(digits, 16))), "latin1");
+  return Buffer.from(
+    text.replace(/%(..)/g, (_, digits) => String.fromCharCode(parseInt(digits, 16))),
+    "latin1",
+  );
 }
 
 function ambiguous(message) {

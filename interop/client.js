@@ -16,17 +16,20 @@ export function signed(scheme, origin, { method = "GET", target, headers = [], b
   return request.body.length > 0 ? withFields(request, [["Content-Length", String(request.body.length)]]) : request;
 }
 
-/** Sends it. `at`: the origin, or where it really is; `agent`: as of node:http. Gives the status, the fields and the body. */
+/** Sends it. `at`: the origin, or where it really is; `agent`: as of node:http. Gives status, fields and body. */
 export function send(request, at, agent) {
   const { protocol, hostname, port } = new URL(at);
   const { method, target, headers, body } = request;
   return new Promise((resolve, reject) => {
-    const options = { hostname, port, method, path: target, headers: headers.flat(), agent }; // fetch would rewrite the path
+    // fetch would rewrite the path.
+    const options = { hostname, port, method, path: target, headers: headers.flat(), agent };
     const sent = (protocol === "https:" ? https : http).request(options, (response) => {
       const pieces = [];
       response.on("data", (piece) => pieces.push(piece));
       response.on("error", reject);
-      response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(pieces) }));
+      response.on("end", () =>
+        resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(pieces) }),
+      );
     });
     sent.on("error", reject);
     sent.end(body);

@@ -6,17 +6,20 @@ import { answer, parsed, prover } from "./gate.js";
 import { Refused } from "./refused.js";
 import { gates } from "./shop.js";
 
-/** Middleware. Options as of `prover`; `log` is told why. What was proven is `req.verified`, and JSON of it `req.body`. */
+/** Middleware. Options as of `prover`; `log` is told why. `req.verified` is what was proven, `req.body` JSON of it. */
 export function signed(scheme, { log = () => {}, ...options }) {
   const prove = prover(scheme, options);
   return async (req, res, next) => {
     try {
       req.verified = await prove(req, req.originalUrl); // `req.url` and `req.path` are rewritten by mounts
     } catch (error) {
-      if (!(error instanceof Refused)) throw error; // a mistake of ours: Express answers 500, and nothing is let through
+      if (!(error instanceof Refused)) throw error; // a mistake of ours: 500, and nothing is let through
       log({ code: error.code, reason: error.message });
       const { headers, body } = answer(error, req);
-      res.status(error.status).set(headers).end(req.method === "HEAD" ? "" : body);
+      res
+        .status(error.status)
+        .set(headers)
+        .end(req.method === "HEAD" ? "" : body);
       return;
     }
     req.body = parsed(req, req.verified.body);

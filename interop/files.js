@@ -25,7 +25,7 @@ export class SignedFiles {
     return files;
   }
 
-  /** An open file handle, or undefined for an identifier that stands for nothing. Close it, or read its stream to the end. */
+  /** An open file handle, or undefined for an identifier of nothing. Close it, or read its stream to the end. */
   async open(id) {
     const name = this.#names.get(id);
     if (name === undefined) return undefined;

@@ -32,7 +32,7 @@ function parameters(route, path) {
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The value of a proven body that is JSON, undefined of any other. Raises `SyntaxError` for what says that it is, and is not. */
+/** What a proven body says in JSON, undefined for any other type; throws `SyntaxError` for what is no JSON. */
 export function parsed(incoming, body) {
   const isJson = /^application\/json *(;|$)/i.test(incoming.headers["content-type"] ?? "");
   if (!isJson || incoming.headers["content-encoding"] !== undefined || body.length === 0) return undefined;

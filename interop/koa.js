@@ -6,14 +6,14 @@ import { answer, parsed, prover } from "./gate.js";
 import { Refused } from "./refused.js";
 import { gates } from "./shop.js";
 
-/** Middleware. Options as of `prover`; `log` is told why. What was proven is `ctx.state.verified`, JSON of it `ctx.request.body`. */
+/** Middleware, as in express.js: `ctx.state.verified` is what was proven, `ctx.request.body` JSON of it. */
 export function signed(scheme, { log = () => {}, ...options }) {
   const prove = prover(scheme, options);
   return async (ctx, next) => {
     try {
       ctx.state.verified = await prove(ctx.req, ctx.originalUrl); // `ctx.url` and `ctx.path` can be written to
     } catch (error) {
-      if (!(error instanceof Refused)) throw error; // a mistake of ours: Koa answers 500, and nothing is let through
+      if (!(error instanceof Refused)) throw error; // a mistake of ours: 500, and nothing is let through
       log({ code: error.code, reason: error.message });
       const { headers, body } = answer(error, ctx.req);
       ctx.status = error.status;

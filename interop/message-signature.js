@@ -15,7 +15,9 @@ import { decoded, keyOctets, mac, same } from "./signature.js";
 
 const PLAIN = ["@method", "@authority", "@path", "@query"];
 const STRING = String.raw`"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"`;
-const INPUT = new RegExp(String.raw`^([a-z*][a-z0-9_.*-]*)=(\(((?:${STRING}(?: ${STRING})*)?)\)((?:;[a-z*][a-z0-9_.*-]*=(?:${STRING}|[0-9]{1,15}))*))$`);
+const INPUT = new RegExp(
+  String.raw`^([a-z*][a-z0-9_.*-]*)=(\(((?:${STRING}(?: ${STRING})*)?)\)((?:;[a-z*][a-z0-9_.*-]*=(?:${STRING}|[0-9]{1,15}))*))$`,
+);
 const SIGNATURE = /^([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]*={0,2}):$/;
 const PARAMETERS = { created: "number", expires: "number", keyid: "string", nonce: "string", alg: "string" };
 const HASHES = { "sha-256": "sha256", "sha-512": "sha512" };
@@ -24,8 +26,16 @@ const HASHES = { "sha-256": "sha256", "sha-512": "sha512" };
  * `keys`: `{ id: key }` or `{ id: [key, older key] }`. `origin`: `https://host[:port]`. `keyId`: whose key signs.
  * `maxAge`: seconds, either way. `replay`: a store as in replay.js. `clock`: Unix seconds.
  */
-export function rfc9421({ keys, origin, keyId, maxAge = 300, clock = () => Date.now() / 1000, replay = new Memory({ clock }) }) {
-  const ring = new Map(Object.entries(keys).map(([id, some]) => [id, [some].flat().map(keyOctets)])); // a Map has no `__proto__`
+export function rfc9421({
+  keys,
+  origin,
+  keyId,
+  maxAge = 300,
+  clock = () => Date.now() / 1000,
+  replay = new Memory({ clock }),
+}) {
+  // A Map has no `__proto__`: an id that every object has is unknown.
+  const ring = new Map(Object.entries(keys).map(([id, some]) => [id, [some].flat().map(keyOctets)]));
   const nobody = [randomBytes(32)];
   const own = new Origin(origin);
 
@@ -42,7 +52,10 @@ export function rfc9421({ keys, origin, keyId, maxAge = 300, clock = () => Date.
       const listed = components.map((name) => `"${name}"`).join(" ");
       const params = `(${listed});created=${created};keyid=${quoted(keyId)};nonce=${quoted(nonce)}`;
       const signature = mac(ring.get(keyId)[0], signatureBase(digested, components, params, own)).toString("base64");
-      return withFields(digested, [["Signature-Input", `sig1=${params}`], ["Signature", `sig1=:${signature}:`]]);
+      return withFields(digested, [
+        ["Signature-Input", `sig1=${params}`],
+        ["Signature", `sig1=:${signature}:`],
+      ]);
     },
 
     async verify(request) {
@@ -58,7 +71,8 @@ export function rfc9421({ keys, origin, keyId, maxAge = 300, clock = () => Date.
       if (components.includes("content-digest")) checkDigest(claim(request, "content-digest"), request.body);
       // Nothing is remembered until it is proven.
       const end = Math.min(params.created + maxAge, params.expires ?? Infinity);
-      if (!(await replay.add(replayKey(params.keyid, params.nonce, params.created), end + REPLAY_MARGIN))) throw new Refused("nonce-replayed");
+      if (!(await replay.add(replayKey(params.keyid, params.nonce, params.created), end + REPLAY_MARGIN)))
+        throw new Refused("nonce-replayed");
       const { keyid: keyId, nonce, created } = params;
       return { scheme: "rfc9421", keyId, nonce, created, body: request.body, params: {} };
     },
@@ -69,7 +83,8 @@ export function rfc9421({ keys, origin, keyId, maxAge = 300, clock = () => Date.
 function readClaim(request) {
   const input = INPUT.exec(claim(request, "signature-input"));
   const signature = SIGNATURE.exec(claim(request, "signature"));
-  if (input === null || signature === null || input[1] !== signature[1]) throw malformed("not one signature with its parameters");
+  if (input === null || signature === null || input[1] !== signature[1])
+    throw malformed("not one signature with its parameters");
   const [, , text, list, rest] = input;
   const components = (list.match(new RegExp(STRING, "g")) ?? []).map(unquoted);
   const params = Object.create(null);
@@ -78,7 +93,8 @@ function readClaim(request) {
     if (name in params || (value[0] === '"' ? "string" : "number") !== known) throw malformed(`the parameter ${name}`);
     params[name] = known === "string" ? unquoted(value) : Number(value);
   }
-  if (params.created === undefined || params.keyid === undefined || params.nonce === undefined) throw malformed("a parameter is absent");
+  if (params.created === undefined || params.keyid === undefined || params.nonce === undefined)
+    throw malformed("a parameter is absent");
   if (params.nonce.length < 16 || params.nonce.length > 256) throw malformed("a nonce has 16 to 256 characters");
   if (params.keyid.length < 1 || params.keyid.length > 256) throw malformed("a key id has 1 to 256 characters");
   if ((params.alg ?? "hmac-sha256") !== "hmac-sha256") throw malformed("another algorithm: the server chooses");
@@ -138,10 +154,12 @@ export function contentDigest(body, algorithm = "sha-256") {
 /** One member at least of an active algorithm, and each of those right; others do not count (RFC 9530, 5 and 6.6). */
 function checkDigest(text, body) {
   const members = text.split(",").map((member) => member.trim());
-  if (!members.every((member) => /^[a-z*][a-z0-9_.*-]*=:[A-Za-z0-9+/]*={0,2}:$/.test(member))) throw malformed("no digests");
+  if (!members.every((member) => /^[a-z*][a-z0-9_.*-]*=:[A-Za-z0-9+/]*={0,2}:$/.test(member)))
+    throw malformed("no digests");
   const active = members.filter((member) => Object.hasOwn(HASHES, member.split("=", 1)[0]));
   if (active.length === 0) throw malformed("no digest by an active algorithm");
-  if (active.some((member) => member !== contentDigest(body, member.split("=", 1)[0]))) throw new Refused("digest-mismatch");
+  if (active.some((member) => member !== contentDigest(body, member.split("=", 1)[0])))
+    throw new Refused("digest-mismatch");
 }
 
 /** An sf-string (RFC 9651, 4.1.6). */

@@ -3,7 +3,8 @@
  *
  *     { method, target, headers: [[name, value], ...], body: Buffer, params: { id: "..." } }
  *
- * `target` is the whole request target as it came (`originalUrl`), `headers` are `rawHeaders` in pairs: one character an octet.
+ * `target` is the whole request target as it came (`originalUrl`), `headers` are `rawHeaders` in pairs. A character of
+ * either is an octet.
  */
 
 import { splitTarget } from "./canonical.js";
@@ -104,7 +105,10 @@ export class Origin {
 
 /** Raises unless the body says that it is JSON, in UTF-8, and as it stands (RFC 8259, 11). */
 export function requireJson(request) {
-  const [type, ...parameters] = (field(request, "content-type") ?? "").toLowerCase().split(";").map((part) => part.trim());
+  const [type, ...parameters] = (field(request, "content-type") ?? "")
+    .toLowerCase()
+    .split(";")
+    .map((part) => part.trim());
   const isUtf8 = parameters.every((parameter) => parameter === "" || /^charset=("?)utf-8\1$/.test(parameter));
   if (!/^application\/([!#$%&'*+\-.^_`|~0-9a-z]+\+)?json$/.test(type) || !isUtf8 || parameters.length > 1) {
     throw new Refused("body-malformed", "not the type of JSON in UTF-8");

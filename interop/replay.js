@@ -1,6 +1,6 @@
 /**
- * What was accepted, until it could not be accepted anyway. In the memory of one process: several need a store that they
- * share, with the same `add` (Redis: `SET key 1 NX EX seconds`), and it may be async.
+ * What was accepted, until it could not be accepted anyway. In the memory of one process: several need a store that
+ * they share, with the same `add` (Redis: `SET key 1 NX EX seconds`), and it may be async.
  */
 
 import { createHash } from "node:crypto";

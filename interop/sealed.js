@@ -1,8 +1,8 @@
 /**
- * What leaves a service and comes back: sealed values, `{"payload": ..., "signature": "v1...."}`, and tokens for one action.
+ * What leaves a service and comes back: sealed values, `{"payload": ..., "signature": "..."}`, and tokens for one action.
  *
- * The formats are those of sealgate's Envelope and Scope in Python. Each purpose has keys of its own, derived by HKDF, so
- * that nothing else which the keys have signed is one of these.
+ * The formats are those of sealgate's Envelope and Scope in Python. Each purpose has keys of its own, derived by HKDF,
+ * so that nothing else which the keys have signed is one of these.
  */
 
 import { hkdfSync, randomBytes } from "node:crypto";
@@ -12,7 +12,8 @@ import { Refused } from "./refused.js";
 import { Memory, REPLAY_MARGIN, replayKey } from "./replay.js";
 import { decoded, keyOctets, mac, same, UUID4 } from "./signature.js";
 
-const SEALED = /^v1\.([A-Za-z0-9_-]{0,342})\.(0|[1-9][0-9]{0,11})\.(0|[1-9][0-9]{0,11}|)\.([A-Za-z0-9_-]{16,256})\.([A-Za-z0-9_-]{43})$/;
+const SEALED =
+  /^v1\.([A-Za-z0-9_-]{0,342})\.(0|[1-9][0-9]{0,11})\.(0|[1-9][0-9]{0,11}|)\.([A-Za-z0-9_-]{16,256})\.([A-Za-z0-9_-]{43})$/;
 const [PLAIN, ONCE] = [1, 2];
 const SIGNATURE = 32;
 const AHEAD = 60;
@@ -82,7 +83,8 @@ export class Envelope {
     if (!(document instanceof Map)) throw new Refused("body-malformed", "no object");
     const signature = document.get("signature");
     if (signature === undefined) throw new Refused("signature-missing", "no signature");
-    if (!document.has("payload") || document.size !== 2) throw new Refused("body-malformed", "not a payload and a signature");
+    if (!document.has("payload") || document.size !== 2)
+      throw new Refused("body-malformed", "not a payload and a signature");
     const found = typeof signature === "string" ? SEALED.exec(signature) : null;
     if (found === null) throw new Refused("signature-malformed", "not of this form");
     const [, id, created, expires, nonce, octets] = found;
@@ -92,7 +94,11 @@ export class Envelope {
     const given = decoded(octets, "base64url");
     if (!(Number(created) - maxAge <= clock() && clock() <= end)) throw new Refused("signature-expired");
     const payload = writeJson(document.get("payload"));
-    this.#purpose.authenticate(keyId, Buffer.concat([framed("v1", name, keyId, created, expires, nonce), payload]), given);
+    this.#purpose.authenticate(
+      keyId,
+      Buffer.concat([framed("v1", name, keyId, created, expires, nonce), payload]),
+      given,
+    );
     await this.#purpose.spend(keyId, nonce, created, end);
     return JSON.parse(payload);
   }

@@ -2,7 +2,8 @@
  * The shop on a port of this machine: `node serve.js express|koa`.
  *
  * Environment: SHOP_KEY; SHOP_KEYS (JSON: ids and keys); SHOP_ORIGIN, or else it is the port's; for Koa SHOP_FILES (a
- * directory) and SHOP_NAMES (JSON: ids and names in it). The port goes to standard output, each refusal to standard error.
+ * directory) and SHOP_NAMES (JSON: ids and names in it). The port goes to standard output, each refusal to standard
+ * error.
  */
 
 import http from "node:http";

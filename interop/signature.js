@@ -78,7 +78,12 @@ export function canonicalBody({ key, header = "X-Signature", form = "jcs" }) {
  *
  * `params`: the form of each parameter.
  */
-export function scoped({ key, template = "download:resource:{param:id}", header = "X-Hmac-Signature", params = { id: UUID4 } }) {
+export function scoped({
+  key,
+  template = "download:resource:{param:id}",
+  header = "X-Hmac-Signature",
+  params = { id: UUID4 },
+}) {
   const pieces = template.split(/(\{(?:param:\w+|json:\/[^{}:/~]+(?::text)?)\})/);
   const ofBody = pieces.some((piece) => piece.startsWith("{json:"));
   return inField("scoped", { key, header }, (request) => {
@@ -89,7 +94,8 @@ export function scoped({ key, template = "download:resource:{param:id}", header 
     let base = pieces[0];
     for (let nth = 1; nth < pieces.length; nth += 2) {
       const [, kind, name, text] = /^\{(\w+):\/?([^:}]+)(:text)?\}$/.exec(pieces[nth]);
-      const value = kind === "param" ? parameter(request, name, matched, params[name]) : member(document, name, read, text);
+      const value =
+        kind === "param" ? parameter(request, name, matched, params[name]) : member(document, name, read, text);
       const literal = pieces[nth + 1];
       // A value that holds the text which ends it could be cut in another place.
       if (literal && (value + literal).indexOf(literal) !== value.length) throw malformed("a value that ends early");
@@ -116,7 +122,7 @@ function member(document, name, read, asText) {
   return asText ? value : writeJson(value).toString();
 }
 
-/** `{"data": ..., "hmac": "..."}`: the canonical form of one member in another one; the application reads `{"data": ...}`. */
+/** `{"data": ..., "hmac": "..."}`: the canonical form of one member; the application reads that member alone. */
 export function envelope({ key, data = "data", signature = "hmac", form = "jcs" }) {
   const octets = keyOctets(key);
   const name = named("envelope", form);

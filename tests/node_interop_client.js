@@ -38,7 +38,13 @@ const ANSWERS = {
 
 function made(part, { method, target, headers, body, params }) {
   const others = headers.filter(([name]) => name !== "Host"); // the client writes its own
-  return signed(parts[part], settings.origin, { method, target, headers: others, body: Buffer.from(body, "base64"), params });
+  return signed(parts[part], settings.origin, {
+    method,
+    target,
+    headers: others,
+    body: Buffer.from(body, "base64"),
+    params,
+  });
 }
 
 function written({ method, target, headers, body }) {
@@ -63,7 +69,8 @@ async function answered(line) {
 const BATCH = 16;
 let batch = [];
 async function flush() {
-  for (const answer of await Promise.all(batch.splice(0).map(answered))) process.stdout.write(`${JSON.stringify(answer)}\n`);
+  for (const answer of await Promise.all(batch.splice(0).map(answered)))
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
 for await (const line of createInterface({ input: process.stdin })) {
   batch.push(line);

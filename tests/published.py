@@ -150,6 +150,12 @@ def changed(honest: Honest) -> Iterator[Given]:
     yield given("a signature with one character changed", _flipped(honest))
     for name, change in _CHANGES.items():
         yield given(name, change(message))
+    if scheme.name == "scoped" and message.body:
+        yield given(
+            "an action that holds what ends it", replace(message, body=message.body.replace(b"delete", b"a:resource:b"))
+        )
+        yield given("an action that is no text", replace(message, body=message.body.replace(b'"delete"', b"1")))
+        yield given("no action", replace(message, body=message.body.replace(b"action", b"other")))
     if scheme.replay_class != "none":
         age = honest.verifier().max_age
         links_end = re.findall(r"&expires=(\d+)", message.target)

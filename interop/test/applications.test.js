@@ -2,13 +2,35 @@
 
 import assert from "node:assert/strict";
 import { timingSafeEqual } from "node:crypto";
+import { readdirSync } from "node:fs";
+import http from "node:http";
 import { after, afterEach, test } from "node:test";
 import { gzipSync } from "node:zlib";
 
-import { scoped } from "../signature.js";
+import express from "express";
+
 import { signed } from "../client.js";
+import { signed as gate } from "../express.js";
+import { body, scoped } from "../signature.js";
 import {
-  by, CONTENT, DOCUMENT, fieldOf, HOST, IN_BODY, JSON_TYPE, KEY, ORIGIN, PARTS, raw, REQUESTS, send, shops, unsigned, wire, withField, without,
+  by,
+  CONTENT,
+  DOCUMENT,
+  fieldOf,
+  HOST,
+  IN_BODY,
+  JSON_TYPE,
+  KEY,
+  ORIGIN,
+  PARTS,
+  raw,
+  REQUESTS,
+  send,
+  shops,
+  unsigned,
+  wire,
+  withField,
+  without,
 } from "./shops.js";
 
 const running = await shops();
@@ -43,8 +65,27 @@ for (const part of SIGNED_IN_FIELDS) {
     const request = by(part);
     const name = fieldOf(request);
     const right = request.headers.find(([other]) => other === name)[1];
-    const others = ["", "0", "00", right.slice(2), right.slice(0, -1), right + "00", right + right, "é".repeat(64), "\x80", "z".repeat(64)];
-    others.push("0".repeat(8000), right.toUpperCase(), `"${right}"`, "null", "undefined", "[object Object]", "constructor");
+    const others = [
+      "",
+      "0",
+      "00",
+      right.slice(2),
+      right.slice(0, -1),
+      right + "00",
+      right + right,
+      "é".repeat(64),
+      "\x80",
+      "z".repeat(64),
+    ];
+    others.push(
+      "0".repeat(8000),
+      right.toUpperCase(),
+      `"${right}"`,
+      "null",
+      "undefined",
+      "[object Object]",
+      "constructor",
+    );
     for (const other of others) assert.equal(await status(at, withField(request, name, other)), 401, other);
     assert.equal(await status(at, without(request, name.toLowerCase())), 401);
   });
@@ -53,7 +94,13 @@ for (const part of SIGNED_IN_FIELDS) {
     const request = by(part);
     const [name, value] = request.headers.find(([other]) => other === fieldOf(request));
     const twin = name.replaceAll("-", "_");
-    for (const added of [[name, value], [name.toUpperCase(), value], [name, "x"], [twin, value], [twin, "x"]]) {
+    for (const added of [
+      [name, value],
+      [name.toUpperCase(), value],
+      [name, "x"],
+      [twin, value],
+      [twin, "x"],
+    ]) {
       assert.equal(await status(at, { ...request, headers: [...request.headers, added] }), 401, added[0]);
       assert.equal(await status(at, { ...request, headers: [added, ...request.headers] }), 401, added[0]);
     }
@@ -63,11 +110,23 @@ for (const part of SIGNED_IN_FIELDS) {
 each("another Host is refused, and X-Forwarded-* are read by nobody", async (at) => {
   for (const part of PARTS) {
     assert.equal(await status(at, withField(by(part), "Host", "evil.example")), 400, part);
-    const forwarded = [["X-Forwarded-Host", "evil.example"], ["X-Forwarded-Proto", "http"], ["Forwarded", "host=evil.example"]];
+    const forwarded = [
+      ["X-Forwarded-Host", "evil.example"],
+      ["X-Forwarded-Proto", "http"],
+      ["Forwarded", "host=evil.example"],
+    ];
     const request = by(part);
     assert.equal(await status(at, { ...request, headers: [...request.headers, ...forwarded] }), 200, part);
-    const local = [["X-Forwarded-Host", "localhost"], ["X-Forwarded-For", "127.0.0.1"], ["X-Original-URL", "/health"]];
-    assert.equal(await status(at, { ...unsigned(request), body: Buffer.alloc(0), headers: [["Host", HOST], ...local] }), 401, part);
+    const local = [
+      ["X-Forwarded-Host", "localhost"],
+      ["X-Forwarded-For", "127.0.0.1"],
+      ["X-Original-URL", "/health"],
+    ];
+    assert.equal(
+      await status(at, { ...unsigned(request), body: Buffer.alloc(0), headers: [["Host", HOST], ...local] }),
+      401,
+      part,
+    );
   }
 });
 
@@ -85,7 +144,10 @@ each("a body that was parsed and written anew is another body", async (at) => {
 });
 
 each("a canonical form is the same however it is laid out, and a member more is another", async (at) => {
-  for (const [part, other] of [["orders", '{"a":"\\u00e9","b":1e0}'], ["reports", '{"a":"\\u00e9","b":1.0}']]) {
+  for (const [part, other] of [
+    ["orders", '{"a":"\\u00e9","b":1e0}'],
+    ["reports", '{"a":"\\u00e9","b":1.0}'],
+  ]) {
     const request = without(by(part), "content-length");
     assert.equal(await status(at, { ...request, body: Buffer.from(other) }), 200, part);
     for (const wrong of [other.replace("}", ',"c":1}'), other.replace("}", ',"b":1}'), "[" + other, "\ufeff" + other]) {
@@ -96,15 +158,47 @@ each("a canonical form is the same however it is laid out, and a member more is 
 
 each("the same request again is refused, and costs nobody else", async (at) => {
   const request = by("partners");
-  assert.deepEqual([await status(at, request), await status(at, request), await status(at, by("partners"))], [200, 401, 200]);
+  assert.deepEqual(
+    [await status(at, request), await status(at, request), await status(at, by("partners"))],
+    [200, 401, 200],
+  );
 });
 
 each("every route is closed: 404s, health, admin, webhooks, HEAD, OPTIONS and the rest", async (at) => {
-  const targets = ["/", "/nowhere", "/health", "/HEALTH", "/health/", "/admin/users", "/hooks", "/hooks/paid", "/Hooks/paid", "/hooks%2fpaid"];
-  targets.push("/documents", "/documents/", `/documents/${DOCUMENT}`, "/partners", "/favicon.ico", "/%2e%2e/health", "/exports/../health", "/constructor", "/a?b[]=1&b[]=2");
+  const targets = [
+    "/",
+    "/nowhere",
+    "/health",
+    "/HEALTH",
+    "/health/",
+    "/admin/users",
+    "/hooks",
+    "/hooks/paid",
+    "/Hooks/paid",
+    "/hooks%2fpaid",
+  ];
+  targets.push(
+    "/documents",
+    "/documents/",
+    `/documents/${DOCUMENT}`,
+    "/partners",
+    "/favicon.ico",
+    "/%2e%2e/health",
+    "/exports/../health",
+    "/constructor",
+    "/a?b[]=1&b[]=2",
+  );
   for (const method of ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"]) {
     for (const target of targets) {
-      const request = { method, target, headers: [["Host", HOST], ["Content-Length", "0"]], body: Buffer.alloc(0) };
+      const request = {
+        method,
+        target,
+        headers: [
+          ["Host", HOST],
+          ["Content-Length", "0"],
+        ],
+        body: Buffer.alloc(0),
+      };
       assert.equal(await status(at, request), 401, `${method} ${target}`);
     }
   }
@@ -125,7 +219,17 @@ each("one part's signature is nothing to another", async (at) => {
 
 each("an identifier is a UUID, and no name of a prototype or a path", async (at) => {
   const anything = scoped({ key: KEY, params: {} });
-  for (const id of ["constructor", "__proto__", "toString", "hasOwnProperty", "..", "../../etc/passwd", DOCUMENT.toUpperCase(), `${DOCUMENT}\n`, "a\0"]) {
+  for (const id of [
+    "constructor",
+    "__proto__",
+    "toString",
+    "hasOwnProperty",
+    "..",
+    "../../etc/passwd",
+    DOCUMENT.toUpperCase(),
+    `${DOCUMENT}\n`,
+    "a\0",
+  ]) {
     const request = signed(anything, ORIGIN, { target: `/documents/${encodeURIComponent(id)}`, params: { id } });
     assert.equal(await status(at, request), 401, id);
   }
@@ -138,7 +242,10 @@ each("another document's signature opens no other", async (at) => {
 
 test("koa: a document that is signed for, and is none, is a 404", async () => {
   const other = DOCUMENT.replace("1", "2");
-  assert.equal(await status(running.at("koa"), by("documents", { target: `/documents/${other}`, params: { id: other } })), 404);
+  assert.equal(
+    await status(running.at("koa"), by("documents", { target: `/documents/${other}`, params: { id: other } })),
+    404,
+  );
 });
 
 each("key ids that every object has are unknown ones", async (at) => {
@@ -150,7 +257,16 @@ each("key ids that every object has are unknown ones", async (at) => {
 });
 
 each("queries that frameworks make arrays and objects of are signed as they are", async (at) => {
-  for (const query of ["a[]=1&a[]=2", "a[b]=c&a=d", "a=1&a=2", "__proto__[admin]=1", "constructor[prototype][admin]=1", "a=%zz", "&&", "?"]) {
+  for (const query of [
+    "a[]=1&a[]=2",
+    "a[b]=c&a=d",
+    "a=1&a=2",
+    "__proto__[admin]=1",
+    "constructor[prototype][admin]=1",
+    "a=%zz",
+    "&&",
+    "?",
+  ]) {
     for (const part of ["partners", "exports"]) {
       const request = by(part, { ...REQUESTS[part], target: `/${part}?${query}` });
       const answer = await send(request, at);
@@ -173,7 +289,10 @@ each("members named after prototypes are members", async (at) => {
 
 each("a body that is signed and no JSON is a 400 without a stack", async (at) => {
   for (const body of ["{", Buffer.from([0x22, 0xff, 0x22])]) {
-    const answer = await send(by("partners", { method: "POST", target: "/admin/users", headers: [JSON_TYPE], body }), at);
+    const answer = await send(
+      by("partners", { method: "POST", target: "/admin/users", headers: [JSON_TYPE], body }),
+      at,
+    );
     assert.equal(answer.status, 400);
     assert.doesNotMatch(answer.body.toString(), /SyntaxError|\.js/);
   }
@@ -188,7 +307,15 @@ each("a coded body is signed as it is sent, and not parsed", async (at) => {
 
 each("targets that can be read in two ways are refused", async (at) => {
   const request = by("partners", { target: "/health" });
-  for (const target of ["//health", "http://evil.example/health", `${ORIGIN}/health`, "*", "/health#x", "/a%zz", "/%"]) {
+  for (const target of [
+    "//health",
+    "http://evil.example/health",
+    `${ORIGIN}/health`,
+    "*",
+    "/health#x",
+    "/a%zz",
+    "/%",
+  ]) {
     assert.equal(await raw(at, wire({ ...request, target })), 400, target);
   }
 });
@@ -198,6 +325,32 @@ each("a body over the limit is a 413, whether it says so or not", async (at) => 
   assert.equal(await raw(at, `${head}Content-Length: 10485761\r\n\r\n`), 413);
   const chunk = `${(1 << 20).toString(16)}\r\n${"a".repeat(1 << 20)}\r\n`;
   assert.equal(await raw(at, `${head}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(11)}0\r\n\r\n`), 413);
+});
+
+each("whoever signs nothing is refused before the body is there", async (at) => {
+  for (const target of ["/hooks", "/partners"]) {
+    assert.equal(await raw(at, `POST ${target} HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 1000000\r\n\r\n`), 401);
+  }
+});
+
+test("a body that does not come is not waited for", async () => {
+  const app = express().use(gate(body({ key: KEY }), { origin: ORIGIN, timeout: 50 }));
+  const server = http.createServer(app);
+  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+  const request = wire(by("hooks")).slice(0, -1);
+  assert.equal(await raw(`http://127.0.0.1:${server.address().port}`, request), 0);
+  server.close();
+});
+
+test("koa: nobody leaves a file open", async () => {
+  const open = () => readdirSync("/proc/self/fd").length;
+  const at = running.at("koa");
+  const ask = () =>
+    Promise.all(["HEAD", "GET"].map((method) => status(at, by("documents", { ...REQUESTS.documents, method }))));
+  await ask();
+  const before = open();
+  for (let nth = 0; nth < 20; nth += 1) assert.deepEqual(await ask(), [200, 200]);
+  assert.ok(open() <= before + 4, `${open()} files, and ${before} before`);
 });
 
 each("what does not arrive whole, or in two framings, reaches no view", async (at) => {
@@ -211,17 +364,38 @@ each("what does not arrive whole, or in two framings, reaches no view", async (a
 
 each("chunks are the body, too", async (at) => {
   const { headers, body } = without(by("hooks"), "content-length");
-  const chunked = { method: "POST", target: "/hooks", headers: [...headers, ["Transfer-Encoding", "chunked"]], body: Buffer.from(`3\r\n${body.subarray(0, 3)}\r\n${(body.length - 3).toString(16)}\r\n${body.subarray(3)}\r\n0\r\n\r\n`) };
+  const chunked = {
+    method: "POST",
+    target: "/hooks",
+    headers: [...headers, ["Transfer-Encoding", "chunked"]],
+    body: Buffer.from(
+      `3\r\n${body.subarray(0, 3)}\r\n${(body.length - 3).toString(16)}\r\n${body.subarray(3)}\r\n0\r\n\r\n`,
+    ),
+  };
   assert.equal(await raw(at, wire(chunked)), 200);
 });
 
 each("whoever is refused is told one thing", async (at) => {
   const request = by("hooks");
-  const wrong = [unsigned(request), withField(request, "X-Signature", "zz"), withField(request, "X-Signature", "0".repeat(64)), { ...by("partners"), method: "PUT" }];
+  const wrong = [
+    unsigned(request),
+    withField(request, "X-Signature", "zz"),
+    withField(request, "X-Signature", "0".repeat(64)),
+    { ...by("partners"), method: "PUT" },
+  ];
   const answers = [];
   for (const each of wrong) answers.push(await send(each, at));
-  const told = new Set(answers.map(({ status, headers, body }) => JSON.stringify([status, headers["www-authenticate"], headers["content-type"], body.toString()])));
-  assert.deepEqual([...told], ['[401,"Signature realm=\\"sealgate\\"","application/problem+json","{\\"type\\":\\"about:blank\\",\\"title\\":\\"Unauthorized\\",\\"status\\":401}\\n"]']);
+  const told = new Set(
+    answers.map(({ status, headers, body }) =>
+      JSON.stringify([status, headers["www-authenticate"], headers["content-type"], body.toString()]),
+    ),
+  );
+  assert.deepEqual(
+    [...told],
+    [
+      '[401,"Signature realm=\\"sealgate\\"","application/problem+json","{\\"type\\":\\"about:blank\\",\\"title\\":\\"Unauthorized\\",\\"status\\":401}\\n"]',
+    ],
+  );
 });
 
 test("a comparison by timingSafeEqual alone would have thrown", () => {

@@ -36,12 +36,32 @@ test("an identifier of the list is its file", async () => {
 
 test("any other text is no file", async () => {
   const files = await of("a.txt");
-  for (const id of ["a.txt", "../secret", "constructor", "__proto__", "", "/", DOCUMENT.toUpperCase(), `${DOCUMENT}/../a.txt`]) {
+  for (const id of [
+    "a.txt",
+    "../secret",
+    "constructor",
+    "__proto__",
+    "",
+    "/",
+    DOCUMENT.toUpperCase(),
+    `${DOCUMENT}/../a.txt`,
+  ]) {
     assert.equal(await files.open(id), undefined, id);
   }
 });
 
-for (const name of ["../secret", "link", "up/secret", "inner", ".", "", "nothing", "/etc/passwd", "a.txt/../../secret", "a\0.txt"]) {
+for (const name of [
+  "../secret",
+  "link",
+  "up/secret",
+  "inner",
+  ".",
+  "",
+  "nothing",
+  "/etc/passwd",
+  "a.txt/../../secret",
+  "a\0.txt",
+]) {
   test(`a list that leads elsewhere is refused at the start: ${JSON.stringify(name)}`, async () => {
     await assert.rejects(of(name));
   });

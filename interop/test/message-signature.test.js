@@ -14,14 +14,25 @@ import { HOST, JSON_TYPE, KEY, ORIGIN } from "./shops.js";
 const NOW = 1_700_000_000;
 const mac = (data) => new Uint8Array(createHmac("sha256", KEY).update(data).digest());
 const signer = { algorithm: "hmac-sha256", sign: mac };
-const verifier = { algorithm: "hmac-sha256", verify: (data, given) => given.length === 32 && timingSafeEqual(mac(data), given) };
+const verifier = {
+  algorithm: "hmac-sha256",
+  verify: (data, given) => given.length === 32 && timingSafeEqual(mac(data), given),
+};
 const policy = { algorithms: ["hmac-sha256"], requiredComponents: [], requiredParameters: [], now: NOW };
 
-const ours = (settings) => rfc9421({ keys: { acme: KEY }, keyId: "acme", origin: ORIGIN, clock: () => NOW, ...settings });
+const ours = (settings) =>
+  rfc9421({ keys: { acme: KEY }, keyId: "acme", origin: ORIGIN, clock: () => NOW, ...settings });
 const theirs = ({ method, target, headers }) => ({
-  kind: "request", method, targetUri: ORIGIN + target, fields: headers.map(([name, value]) => ({ name, value })),
+  kind: "request",
+  method,
+  targetUri: ORIGIN + target,
+  fields: headers.map(([name, value]) => ({ name, value })),
 });
-const accepted = (request) => verifySignature(theirs(request), { label: "sig1", policy, resolveVerifier: () => verifier }).then(() => true, () => false);
+const accepted = (request) =>
+  verifySignature(theirs(request), { label: "sig1", policy, resolveVerifier: () => verifier }).then(
+    () => true,
+    () => false,
+  );
 
 const REQUESTS = [
   { method: "GET", target: "/" },
@@ -32,7 +43,11 @@ const REQUESTS = [
 for (const request of REQUESTS) {
   test(`${request.method} ${request.target}: theirs accepts what is signed here, and nothing else`, async () => {
     const good = signed(ours(), ORIGIN, request);
-    const changed = [{ ...good, method: "DELETE" }, { ...good, target: `/x${good.target.slice(1)}` }, { ...good, target: `${good.target}${good.target.includes("?") ? "&" : "?"}x` }];
+    const changed = [
+      { ...good, method: "DELETE" },
+      { ...good, target: `/x${good.target.slice(1)}` },
+      { ...good, target: `${good.target}${good.target.includes("?") ? "&" : "?"}x` },
+    ];
     const found = [];
     for (const each of [good, ...changed]) found.push(await accepted(each));
     assert.deepEqual(found, [true, false, false, false]);
@@ -46,7 +61,12 @@ for (const request of REQUESTS) {
     const plain = { method: request.method, target: request.target, headers: [["Host", HOST], ...digest], body };
     const names = ["@method", "@authority", "@path", "@query", ...(body.length > 0 ? ["content-digest"] : [])];
     const parameters = { created: NOW, keyid: "acme", nonce: "a nonce of 20 chars." };
-    const { signatureInput, signature } = await createSignature(theirs(plain), { label: "sig1", components: names.map((name) => component(name, {})), parameters, signer });
+    const { signatureInput, signature } = await createSignature(theirs(plain), {
+      label: "sig1",
+      components: names.map((name) => component(name, {})),
+      parameters,
+      signer,
+    });
     const headers = [...plain.headers, ["Signature-Input", signatureInput], ["Signature", signature]];
     assert.equal((await ours().verify({ ...plain, headers })).nonce, parameters.nonce);
   });
@@ -61,7 +81,10 @@ test("of two keys under one id either counts, and of none no one", async () => {
 test("a full store refuses, and forgets nobody", async () => {
   let now = NOW;
   const replay = new Memory({ limit: 2, clock: () => now });
-  assert.deepEqual([replay.add("a", NOW + 10), replay.add("b", NOW + 5), replay.add("a", NOW + 10)], [true, true, false]);
+  assert.deepEqual(
+    [replay.add("a", NOW + 10), replay.add("b", NOW + 5), replay.add("a", NOW + 10)],
+    [true, true, false],
+  );
   assert.throws(() => replay.add("c", NOW + 10), { code: "unavailable", status: 503 });
   assert.equal(replay.add("a", NOW + 10), false);
   now = NOW + 6; // "b" has ended, behind one that lasts

@@ -28,7 +28,12 @@ export const REQUESTS = {
   reports: { method: "POST", target: "/reports", headers: [JSON_TYPE], body: '{ "b": 1.0, "a": "é" }' },
   quotes: { method: "POST", target: "/quotes", headers: [JSON_TYPE], body: '{ "data": { "b": 1.0 }, "more": 1 }' },
   documents: { target: `/documents/${DOCUMENT}`, params: { id: DOCUMENT } },
-  actions: { method: "POST", target: "/actions", headers: [JSON_TYPE], body: `{"action":"delete","resourceId":"${DOCUMENT}"}` },
+  actions: {
+    method: "POST",
+    target: "/actions",
+    headers: [JSON_TYPE],
+    body: `{"action":"delete","resourceId":"${DOCUMENT}"}`,
+  },
   partners: { method: "POST", target: "/partners/1?b=2&a=1", headers: [JSON_TYPE], body: '{ "amount": 7 }' },
 };
 export const PARTS = Object.keys(REQUESTS);
@@ -65,7 +70,8 @@ export function without(request, ...names) {
   return { ...request, headers: request.headers.filter(([name]) => !names.includes(name.toLowerCase())) };
 }
 
-export const unsigned = (request) => without(request, "x-signature", "x-api-signature", "x-hmac-signature", "signature", "signature-input");
+export const unsigned = (request) =>
+  without(request, "x-signature", "x-api-signature", "x-hmac-signature", "signature", "signature-input");
 
 /** The field with the signature. */
 export const fieldOf = (request) => request.headers.find(([name]) => /signature$/i.test(name))[0];

@@ -84,7 +84,10 @@ async function verdict(file, scheme, given) {
 
 test("there are vectors of every scheme that these files know", () => {
   const names = files.map((file) => file.scheme);
-  assert.deepEqual(Object.keys(SCHEMES).filter((name) => !names.includes(name)), []);
+  assert.deepEqual(
+    Object.keys(SCHEMES).filter((name) => !names.includes(name)),
+    [],
+  );
 });
 
 for (const file of files) {
@@ -107,7 +110,11 @@ for (const file of files.filter((each) => each.scheme in SCHEMES)) {
       if (each.verdict === "refused") {
         assert.equal(found.code, each.code, found.reason);
       } else {
-        assert.deepEqual(found.body?.toString("hex"), octets(each.read ?? each.request.body).toString("hex"), found.code);
+        assert.deepEqual(
+          found.body?.toString("hex"),
+          octets(each.read ?? each.request.body).toString("hex"),
+          found.code,
+        );
         assert.deepEqual([found.keyId, found.created, found.nonce], [each.key_id, each.created, each.nonce]);
       }
     });
@@ -142,7 +149,12 @@ const VALUES = {
       ask: ({ token, subject }) => scope.verify(token, subject),
       make: ({ token, subject, claims }) => {
         const raw = octetsOf({ token });
-        return scope.token(subject, { expiresIn: raw.readUInt32BE(6), once: raw[0] === 2, claims, nonce: raw.subarray(10, 26) });
+        return scope.token(subject, {
+          expiresIn: raw.readUInt32BE(6),
+          once: raw[0] === 2,
+          claims,
+          nonce: raw.subarray(10, 26),
+        });
       },
       is: ({ token }) => token,
       says: ({ subject }) => subject,
@@ -154,7 +166,10 @@ const VALUES = {
 for (const file of files.filter((each) => each.scheme in VALUES)) {
   const key = Buffer.from(file.key.text);
   const of = (now) =>
-    VALUES[file.scheme]({ keys: { [file.key.id]: key }, keyId: file.key.id, maxAge: file.max_age, clock: () => now }, file.name);
+    VALUES[file.scheme](
+      { keys: { [file.key.id]: key }, keyId: file.key.id, maxAge: file.max_age, clock: () => now },
+      file.name,
+    );
 
   test(`${file.scheme}: the key is derived as it says`, () => {
     const derived = hkdfSync("sha256", key, Buffer.alloc(0), Buffer.from(file.hkdf_info, "hex"), 32);
