@@ -38,7 +38,6 @@ export async function readBody(incoming, limit = BODY_LIMIT, timeout = 30_000) {
   } finally {
     clearTimeout(late);
   }
-  if (!incoming.complete) throw new Refused("body-unreadable", "it did not arrive whole");
   return Buffer.concat(pieces);
 }
 

@@ -98,7 +98,8 @@ export function scoped({
         kind === "param" ? parameter(request, name, matched, params[name]) : member(document, name, read, text);
       const literal = pieces[nth + 1];
       // A value that holds the text which ends it could be cut in another place.
-      if (literal && (value + literal).indexOf(literal) !== value.length) throw malformed("a value that ends early");
+      if (literal && (value + literal).indexOf(literal) !== value.length)
+        throw new Refused("signature-malformed", "a value that ends early");
       base += value + literal;
     }
     return { base: Buffer.from(base), body: ofBody ? writeJson(read) : Buffer.alloc(0), params: matched };
@@ -163,7 +164,6 @@ function inField(name, { key, header, prefix = "", encoding = "hex", hash = "sha
       return withFields(request, [[header, prefix + mac(octets, read(request).base, hash).toString(encoding)]]);
     },
     verify(request) {
-      splitTarget(request.target);
       const text = claim(request, header);
       if (!text.startsWith(prefix)) throw new Refused("signature-malformed", `${header} does not begin with ${prefix}`);
       const given = decoded(text.slice(prefix.length), encoding);

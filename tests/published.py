@@ -183,6 +183,7 @@ _CHANGES: dict[str, Callable[[Message], Message]] = {
         [("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "http")]
     ),
     "another type": lambda message: with_field(message, "Content-Type", "text/plain"),
+    "a type that is no ASCII": lambda message: with_field(message, "Content-Type", "application/json; a=\xe9"),
     "no type": lambda message: with_field(message, "Content-Type", None),
     "a body with one octet more": lambda message: replace(message, body=message.body + b" "),
     "a body with one octet changed": lambda message: replace(message, body=message.body.replace(b"1", b"2")),

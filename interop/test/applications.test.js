@@ -156,6 +156,13 @@ each("a canonical form is the same however it is laid out, and a member more is 
   }
 });
 
+each("nothing, signed, is nothing", async (at) => {
+  for (const part of ["hooks", "orders", "reports"]) {
+    const request = by(part, { ...REQUESTS[part], body: "" });
+    assert.equal(await status(at, request), 401, part);
+  }
+});
+
 each("the same request again is refused, and costs nobody else", async (at) => {
   const request = by("partners");
   assert.deepEqual(
