@@ -156,6 +156,19 @@ each("a canonical form is the same however it is laid out, and a member more is 
   }
 });
 
+each("what is signed in canonical form says that it is JSON, and is not coded", async (at) => {
+  for (const part of ["orders", "reports", "quotes", "actions"]) {
+    const request = by(part);
+    const coded = { ...request, headers: [...request.headers, ["Content-Encoding", "identity"]] };
+    const found = [
+      await status(at, coded),
+      await status(at, without(request, "content-type")),
+      await status(at, request),
+    ];
+    assert.deepEqual(found, [401, 401, 200], part);
+  }
+});
+
 each("nothing, signed, is nothing", async (at) => {
   for (const part of ["hooks", "orders", "reports"]) {
     const request = by(part, { ...REQUESTS[part], body: "" });

@@ -101,6 +101,16 @@ test("a nonce is remembered only once it is proven", async () => {
   await assert.rejects(verify.verify(request), { code: "nonce-replayed" });
 });
 
+test("a field has a limit, whatever of it is signed", async () => {
+  const good = signed(ours(), ORIGIN, REQUESTS[1]);
+  const relabelled = (label) => ({
+    ...good,
+    headers: good.headers.map(([name, value]) => [name, /^sig1=/.test(value) ? value.replace("sig1", label) : value]),
+  });
+  await assert.doesNotReject(ours().verify(relabelled("a".repeat(7000))));
+  await assert.rejects(ours().verify(relabelled("a".repeat(8192))), { code: "signature-malformed" });
+});
+
 test("keys are long enough", () => {
   assert.throws(() => ours({ keys: { acme: "short" } }), TypeError);
 });
