@@ -143,7 +143,8 @@ function refuseUncovered(request, components) {
 }
 
 function checkWindow({ created, expires = Infinity }, now, maxAge) {
-  if (Math.abs(now - created) > maxAge || expires < now || expires < created) throw new Refused("signature-expired");
+  if (Math.abs(now - created) > maxAge || expires < now) throw new Refused("signature-expired");
+  if (expires < created) throw malformed("it ends before it begins");
 }
 
 /** RFC 9530, 2. */

@@ -16,6 +16,7 @@ from typing import Any
 from honest_messages import FORMS, NONCE, Honest, put, request_of, text_at
 from hostile_cases import CASES
 from judged import HOST, NOW, ORIGIN, with_field
+from published_signatures import chosen
 from reference import Message, aws_sigv4, link_key
 from sealgate import Rejected, Scheme, Verified, schemes
 
@@ -150,6 +151,8 @@ def changed(honest: Honest) -> Iterator[Given]:
     yield given("a signature with one character changed", _flipped(honest))
     for name, change in _CHANGES.items():
         yield given(name, change(message))
+    if scheme.name == "rfc9421":
+        yield from (given(title, other) for title, other in chosen(honest))
     if scheme.name == "scoped" and message.body:
         yield given(
             "an action that holds what ends it", replace(message, body=message.body.replace(b"delete", b"a:resource:b"))

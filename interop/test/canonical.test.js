@@ -149,6 +149,7 @@ test("a query is in the order of its names, and each piece as it came", () => {
     "%61=%7e&a=1": "%61=%7e&a=1",
     "b&a=%2F&&=": "&=&a=%2F&b",
     "a+c=1&a%20b=2": "a%20b=2&a+c=1",
+    "a!&a+": "a+&a!",
     "%zz=1&%00=2": "%00=2&%zz=1",
     "%ff=1&%c3%bf=2": "%c3%bf=2&%ff=1",
   };
