@@ -29,6 +29,7 @@ import providers
 import replaying
 import signed_requests
 import tokens
+import values
 import wsgi_frameworks
 from timing import Pace, Result, Section
 
@@ -40,6 +41,7 @@ SECTIONS: list[Section] = [
     *signed_requests.SECTIONS,
     *replaying.SECTIONS,
     *tokens.SECTIONS,
+    *values.SECTIONS,
     *canonical_json.SECTIONS,
     *memory.SECTIONS,
     *wsgi_frameworks.SECTIONS,

@@ -18,7 +18,7 @@ _SUBJECT = str(uuid.UUID(int=0x0B7D3F2E7C554F0E9A563B1D2C4E5F60))
 _MAX_AGE = 3600
 
 
-def _last_changed(text: str) -> str:
+def last_changed(text: str) -> str:
     """With other bits in the octets that the last characters stand for; still base64url."""
     return text[:-4] + ("AAAA" if text[-4:] != "AAAA" else "BBBA")
 
@@ -40,12 +40,12 @@ def _cases(size: int, _pace: Pace) -> Mapping[str, Case]:
         "Scope.token": checked("token(s, claims=c)", {"s": "x"}, token=own.token, s=_SUBJECT, c=claims),
         "itsdangerous dumps": checked("dumps(v)", {"v": {1}}, dumps=theirs.dumps, v=value),
         "django.core.signing dumps": checked("dumps(v, k)", {"v": {1}}, dumps=signing.dumps, v=value, k=KEY),
-        "Scope.verify": checked("verify(t, s)", {"t": _last_changed(ours)}, verify=own.verify, t=ours, s=_SUBJECT),
+        "Scope.verify": checked("verify(t, s)", {"t": last_changed(ours)}, verify=own.verify, t=ours, s=_SUBJECT),
         "itsdangerous loads": checked(
-            "loads(t, a)", {"t": _last_changed(dangerous)}, loads=theirs.loads, t=dangerous, a=_MAX_AGE
+            "loads(t, a)", {"t": last_changed(dangerous)}, loads=theirs.loads, t=dangerous, a=_MAX_AGE
         ),
         "django.core.signing loads": checked(
-            "loads(t, k, max_age=a)", {"t": _last_changed(djangos)}, loads=signing.loads, t=djangos, k=KEY, a=_MAX_AGE
+            "loads(t, k, max_age=a)", {"t": last_changed(djangos)}, loads=signing.loads, t=djangos, k=KEY, a=_MAX_AGE
         ),
     }
 
