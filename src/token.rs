@@ -6,30 +6,21 @@
 //! 8 octets, and all that comes before the signature. Every part has a size of its own or an end, so no two lists of
 //! parts give the same octets; and strict base64url gives no two texts the same.
 
-// Nothing in a token is secret, so it need not be read in constant time, for which `base64ct` takes five times as long.
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::json::{Canonical, Options};
 use crate::key::Key;
 use crate::mac::{Hash, Signature, Sink as _};
+use crate::purpose::{self, KEY_ID, LATEST, SIGNATURE, Window};
 use crate::ring::{KeyRing, Signer};
 
 /// Octets of the canonical claims.
-const CLAIMS: usize = 2048;
-/// Octets of a key id.
-const KEY_ID: usize = 256;
+pub const CLAIMS: usize = 2048;
 /// Octets of a nonce.
 const NONCE: usize = 16;
-/// Octets of a signature.
-const SIGNATURE: usize = 32;
 /// Octets of what every token has.
 const LEAST: usize = 1 + 5 + 4 + 1 + SIGNATURE;
 /// Characters of a token whose parts are as long as they may be.
 const LONGEST: usize = (LEAST + NONCE + KEY_ID + CLAIMS) * 4 / 3 + 1;
-/// Seconds have at most 12 digits.
-const LATEST: u64 = 1_000_000_000_000;
 /// Seconds by which the clocks of those who sign and those who verify may differ.
 const AHEAD: i64 = 60;
 
@@ -61,7 +52,7 @@ impl Facts {
         let mut octets = self.write();
         let signature = signature(key, subject, &octets);
         octets.extend_from_slice(signature.octets());
-        BASE64_URL_SAFE_NO_PAD.encode(&octets)
+        purpose::encoded(&octets)
     }
 
     fn write(&self) -> Vec<u8> {
@@ -86,11 +77,10 @@ impl Facts {
             _ => return None,
         };
         let end = rest.iter().take(KEY_ID + 1).position(|octet| *octet == 0)?;
-        let (key_id, claims) = (&rest[..end], &rest[end + 1..]);
+        let (key_id, claims) = (purpose::key_id(&rest[..end]).ok()?, &rest[end + 1..]);
         let created = created.iter().fold(0, |number, octet| number << 8 | u64::from(*octet));
-        let printable = key_id.iter().all(|octet| (0x20..0x7F).contains(octet));
-        (printable && created < LATEST && claims.len() <= CLAIMS).then(|| Self {
-            key_id: (end > 0).then(|| String::from_utf8_lossy(key_id).into_owned()),
+        (created < LATEST && claims.len() <= CLAIMS).then(|| Self {
+            key_id,
             created,
             life: u32::from_be_bytes(*life),
             nonce,
@@ -129,7 +119,7 @@ impl Token {
         if text.len() > LONGEST {
             return None;
         }
-        let octets = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        let octets = purpose::decoded(text)?;
         let (signed, signature) = octets.split_at_checked(octets.len().checked_sub(SIGNATURE)?)?;
         let signature = Signature::received(signature, Hash::Sha256)?;
         Some(Self { facts: Facts::read(signed)?, signed: signed.to_vec(), signature })
@@ -149,10 +139,7 @@ impl Token {
 
     /// Refuses what is from the future, too old, or past its own end. `now`: Unix milliseconds.
     pub fn check_window(&self, now: i64, max_age: u32) -> Result<()> {
-        if now >= (self.created() - AHEAD) * 1000 && now <= self.end(max_age) * 1000 {
-            return Ok(());
-        }
-        Err(Error::new(Code::Expired, "token: from the future, too old, or past its own end"))
+        Window { first: self.created() - AHEAD, last: self.end(max_age) }.check(now)
     }
 
     /// Whose key of `ring` has signed it, for `subject`. `now`: Unix milliseconds.

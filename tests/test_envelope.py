@@ -18,10 +18,11 @@ import envelope_reference as judge
 from judged import KEY, NOW, OTHER_KEY
 from reference import Json, Refused, canonical_json
 from sealed import PURPOSE, RING, SEALED, VALUE, document, envelope, judges_verdict, values, verdict
-from sealgate import ConfigurationError, Key, KeyRing, Unavailable
+from sealgate import CanonicalizationError, ConfigurationError, Key, Unavailable
 from sealgate.envelope import Envelope, Opened
 from sealgate.exceptions import Expired, InvalidSignature, Replayed, UnknownKey
 from sealgate.replay import MemoryStore
+from sources import AsyncStore, Store, answering, awaited_source
 
 CASES = json.loads((Path(__file__).parent / "vectors" / "sealed_values.json").read_text())["cases"]
 _OLD = RING["globex"][1]
@@ -37,9 +38,9 @@ def test_vectors_are_opened(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
 def test_vectors_are_what_is_sealed(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secrets.token_urlsafe", lambda octets: case["nonce"])
+    monkeypatch.setattr("sealgate.envelope.timed.nonce", lambda: case["nonce"])
     own = Envelope(case["purpose"], keys=_keys(case), clock=lambda: case["created"])
-    sealed = own.seal(case["document"]["payload"], expires_in=case["expires_in"])
+    sealed = own.seal(case["document"]["payload"], expires_in=case["expires_in"], exact=False)
     assert case["document"]["signature"] == sealed["signature"]
     assert case["canonical"] == json.dumps(sealed["payload"], ensure_ascii=False, separators=(",", ":"))
 
@@ -57,7 +58,7 @@ def test_what_the_judge_seals_is_opened(value: Json, expires: int | None, key: t
 
 @given(value=values, expires=st.none() | st.integers(1, 300), key_id=st.sampled_from([None, "acme", "globex"]))
 def test_what_is_sealed_the_judge_opens(value: Json, expires: int | None, key_id: str | None) -> None:
-    sealed = envelope(key_id=key_id).seal(value, expires_in=expires)
+    sealed = envelope(key_id=key_id).seal(value, expires_in=expires, exact=False)
     payload, said = judge.unsealed(sealed, PURPOSE, RING, NOW)
     assert (key_id or "acme", NOW, None if expires is None else NOW + expires) == (
         said.key_id,
@@ -214,12 +215,12 @@ def test_an_envelope_is_opened_once_where_a_store_remembers(store: Any) -> None:
 
 
 def test_a_refused_envelope_is_not_remembered() -> None:
-    seen: list[tuple[bytes, int]] = []
-    own = envelope(replay=_Store(seen))
+    store = Store()
+    own = envelope(replay=store)
     assert "signature-invalid" == verdict(own, {**document(), "payload": 1})
-    assert [] == seen
+    assert [] == store.seen
     own.open(document(sealed=replace(SEALED, expires=NOW + 7)))
-    ((key, expires),) = seen
+    ((key, expires),) = store.seen
     assert (32, NOW + 7 + 60) == (len(key), expires)
 
 
@@ -230,27 +231,15 @@ def test_two_purposes_may_share_a_store() -> None:
         assert VALUE == envelope(purpose, replay=store).open(received)
 
 
-class _Store:
-    def __init__(self, seen: list[tuple[bytes, int]], answer: Any = True) -> None:
-        self._seen = seen
-        self._answer = answer
-
-    def add(self, key: bytes, expires: int, /) -> Any:
-        self._seen.append((key, expires))
-        if isinstance(self._answer, Exception):
-            raise self._answer
-        return self._answer
-
-
 @pytest.mark.parametrize("answer", [False, None, 1, "yes"])
 def test_a_store_says_true_or_the_envelope_is_refused(answer: Any) -> None:
     with pytest.raises(Replayed):
-        envelope(replay=_Store([], answer)).open(document())
+        envelope(replay=Store(answer)).open(document())
 
 
 def test_a_store_that_is_down_opens_nothing() -> None:
     with pytest.raises(Unavailable) as refused:
-        envelope(replay=_Store([], OSError("redis://:password@cache"))).open(document())
+        envelope(replay=Store(OSError("redis://:password@cache"))).open(document())
     assert "password" not in f"{refused.value!r}{refused.value.__cause__!r}"
 
 
@@ -269,33 +258,16 @@ def test_a_function_finds_the_keys() -> None:
 
 @pytest.mark.parametrize("answer", [b"short", 17, OSError("no vault"), StopIteration(1), {"acme": KEY}], ids=repr)
 def test_a_function_that_finds_no_keys_opens_and_seals_nothing(answer: Any) -> None:
-    def source(key_id: str | None, request: None) -> Any:
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    own = envelope(keys=source, key_id="acme")
+    own = envelope(keys=answering(answer), key_id="acme")
     with pytest.raises(Unavailable):
         own.open(document())
     with pytest.raises(Unavailable):
         own.seal(VALUE)
 
 
-async def _source(key_id: str | None, request: None) -> KeyRing:
-    return KeyRing({"acme": KEY})
-
-
-class _AsyncStore:
-    def __init__(self) -> None:
-        self._store = MemoryStore(clock=lambda: NOW)
-
-    async def add(self, key: bytes, expires: int, /) -> bool:
-        return self._store.add(key, expires)
-
-
 def test_coroutines_are_awaited() -> None:
     async def story() -> None:
-        own = envelope(keys=_source, replay=_AsyncStore())
+        own = envelope(keys=awaited_source, replay=AsyncStore())
         sealed = await own.aseal(VALUE)
         assert VALUE == await own.aopen(sealed)
         with pytest.raises(Replayed):
@@ -306,14 +278,25 @@ def test_coroutines_are_awaited() -> None:
 
 
 def test_coroutines_without_await_are_a_mistake_and_no_outage() -> None:
-    for own in (envelope(keys=_source), envelope(replay=_AsyncStore())):
+    for own in (envelope(keys=awaited_source), envelope(replay=AsyncStore())):
         with pytest.raises(ConfigurationError, match="aopen"):
             own.open(document())
     with pytest.raises(ConfigurationError, match="aseal"):
-        envelope(keys=_source).seal(VALUE)
+        envelope(keys=awaited_source).seal(VALUE)
 
 
 def test_the_judge_refuses_what_it_should() -> None:
     """Or its silence would mean nothing."""
     with pytest.raises(Refused):
         judge.unsealed({**document(), "payload": 1}, PURPOSE, RING, NOW)
+
+
+@given(value=values, form=st.sampled_from([None, "pyjson", "pyjson-utf8", "jcs"]))
+def test_a_sealed_text_is_the_text_of_the_sealed_document(value: Json, form: str | None) -> None:
+    names: dict[str, Any] = {"payload": 'the "payload"', "signature": "é"}
+    own = envelope(**names) if form is None else Envelope.legacy(KEY, form=form, **names)
+    text = own.seal_json(value, exact=False)
+    assert {**own.seal(value, exact=False), "é": json.loads(text)["é"]} == json.loads(text)
+    assert json.dumps(own.open(json.loads(text))) == json.dumps(own.open_json(text))
+    with pytest.raises(CanonicalizationError):
+        own.seal_json([value, (1,)])

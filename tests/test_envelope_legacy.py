@@ -43,7 +43,7 @@ def test_the_canonical_form_of_rfc_8785_may_be_what_is_signed(value: Json) -> No
     canonical = reference.canonical_json(json.dumps(value))
     own = Envelope.legacy(KEY, form="jcs")
     assert json.loads(canonical) == own.open({"payload": value, "signature": reference.mac(KEY, canonical).hex()})
-    assert reference.mac(KEY, canonical).hex() == own.seal(value)["signature"]
+    assert reference.mac(KEY, canonical).hex() == own.seal(value, exact=False)["signature"]
 
 
 def test_numbers_stay_as_they_were_written() -> None:

@@ -20,20 +20,7 @@ from sealed import RING
 from sealgate import ConfigurationError, KeyRing, Rejected, Unavailable
 from sealgate.exceptions import Replayed
 from sealgate.replay import MemoryStore
-
-
-class _Store:
-    """Says what it was asked, and answers `answer`."""
-
-    def __init__(self, answer: Any = True) -> None:
-        self.seen: list[tuple[bytes, int]] = []
-        self._answer = answer
-
-    def add(self, key: bytes, expires: int, /) -> Any:
-        self.seen.append((key, expires))
-        if isinstance(self._answer, Exception):
-            raise self._answer
-        return self._answer
+from sources import AsyncStore, Store, answering, awaited_source
 
 
 def test_a_token_for_one_use_is_used_once() -> None:
@@ -47,7 +34,7 @@ def test_a_token_for_one_use_is_used_once() -> None:
 
 
 def test_a_token_for_more_uses_is_used_as_often_as_it_comes_and_not_remembered() -> None:
-    store = _Store()
+    store = Store()
     assert [SAID, SAID] == [verdict(scope(replay=store), token()) for _ in range(2)]
     assert [] == store.seen
 
@@ -66,7 +53,7 @@ _REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize(("settings", "text", "subject"), _REFUSED.values(), ids=_REFUSED)
 def test_a_refused_token_is_not_used_up(settings: dict[str, Any], text: str, subject: str) -> None:
-    store = _Store()
+    store = Store()
     with pytest.raises(Rejected):
         scope(**settings, replay=store).verify(text, subject)
     assert [] == store.seen
@@ -74,7 +61,7 @@ def test_a_refused_token_is_not_used_up(settings: dict[str, Any], text: str, sub
 
 @pytest.mark.parametrize(("life", "max_age", "kept"), [(60, 86400, 60), (600, 300, 300)])
 def test_a_used_token_is_remembered_for_its_life_and_a_minute(life: int, max_age: int, kept: int) -> None:
-    store = _Store()
+    store = Store()
     said = replace(ONCE, life=life)
     assert said == verdict(scope(replay=store, max_age=max_age), token(said))
     nonce = judge.encoded(ONCE.nonce or b"")
@@ -126,12 +113,12 @@ def test_without_a_store_there_is_no_single_use() -> None:
 @pytest.mark.parametrize("failure", [OSError("down"), MemoryError(), StopIteration(1)], ids=repr)
 def test_a_store_that_is_down_grants_nothing(failure: Exception) -> None:
     with pytest.raises(Unavailable):
-        scope(replay=_Store(failure)).verify(token(ONCE), SUBJECT)
+        scope(replay=Store(failure)).verify(token(ONCE), SUBJECT)
 
 
 @pytest.mark.parametrize("answer", [False, None, 1, "yes"])
 def test_only_a_store_that_says_true_has_not_seen_it(answer: Any) -> None:
-    assert "nonce-replayed" == verdict(scope(replay=_Store(answer)), token(ONCE))
+    assert "nonce-replayed" == verdict(scope(replay=Store(answer)), token(ONCE))
 
 
 def test_a_function_finds_the_keys() -> None:
@@ -182,33 +169,16 @@ def test_keys_may_be_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answer", [b"short", 17, OSError("no vault"), StopIteration(1), {"acme": KEY}], ids=repr)
 def test_a_function_that_finds_no_keys_grants_and_makes_nothing(answer: Any) -> None:
-    def source(key_id: str | None, request: None) -> Any:
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    own = scope(keys=source, key_id="acme")
+    own = scope(keys=answering(answer), key_id="acme")
     with pytest.raises(Unavailable):
         own.verify(token(), SUBJECT)
     with pytest.raises(Unavailable):
         own.token(SUBJECT)
 
 
-async def _source(key_id: str | None, request: None) -> KeyRing:
-    return KeyRing({"acme": KEY})
-
-
-class _AsyncStore:
-    def __init__(self) -> None:
-        self._store = MemoryStore(clock=lambda: NOW)
-
-    async def add(self, key: bytes, expires: int, /) -> bool:
-        return self._store.add(key, expires)
-
-
 def test_coroutines_are_awaited() -> None:
     async def story() -> None:
-        own = scope(keys=_source, replay=_AsyncStore())
+        own = scope(keys=awaited_source, replay=AsyncStore())
         text = await own.atoken(SUBJECT, once=True, claims={"a": 1})
         assert {"a": 1} == (await own.averify(text, SUBJECT)).claims
         with pytest.raises(Replayed):
@@ -221,9 +191,9 @@ def test_coroutines_are_awaited() -> None:
 
 
 _WAITING: dict[str, Callable[[], object]] = {
-    "averify": lambda: scope(keys=_source).verify(token(), SUBJECT),
-    "averify, a store": lambda: scope(replay=_AsyncStore()).verify(token(ONCE), SUBJECT),
-    "atoken": lambda: scope(keys=_source).token(SUBJECT),
+    "averify": lambda: scope(keys=awaited_source).verify(token(), SUBJECT),
+    "averify, a store": lambda: scope(replay=AsyncStore()).verify(token(ONCE), SUBJECT),
+    "atoken": lambda: scope(keys=awaited_source).token(SUBJECT),
 }
 
 

@@ -15,17 +15,21 @@ __all__ = [
     "Key",
     "KeyRing",
     "Members",
+    "Opened",
     "Origins",
     "ReplaySet",
     "Request",
     "Response",
     "Root",
     "Scheme",
+    "Seal",
     "Token",
     "Verified",
     "__version__",
     "canonicalize",
     "canonicalize_json",
+    "canonicalize_same",
+    "sealed_members",
 ]
 
 __version__: str
@@ -39,6 +43,12 @@ def canonicalize(value: Any, *, round_integers: bool = False, limit: int = 26843
     digit is refused, or with `round_integers` rounded as ECMAScript does. Raises `CanonicalizationError`, whose `index`
     counts the canonical octets before the culprit.
     """
+
+def canonicalize_same(
+    value: Any, *, whole_floats: bool = False, round_integers: bool = False, limit: int = 268435456
+) -> bytes:
+    """As `canonicalize`, of a value that comes back from JSON as it was: no tuple, no subclass, and unless
+    `whole_floats`, which other forms write as such, no float that RFC 8785 writes as an integer."""
 
 def canonicalize_json(
     text: bytes | str, *, form: str = "jcs", round_integers: bool = False, limit: int = 268435456
@@ -514,10 +524,16 @@ class Token:
     def __new__(cls, text: str) -> Token: ...
     @staticmethod
     def sign(
-        ring: KeyRing, subject: str, key_id: str | None, now: float, life: int, nonce: bytes | None, claims: bytes
+        ring: KeyRing,
+        subject: str,
+        key_id: str | None,
+        now: float,
+        life: int,
+        nonce: bytes | None,
+        claims: Mapping[str, Any] | None,
     ) -> str:
         """The text of a token for `subject`, by the key that `KeyRing.newest` gives. `nonce`: 16 octets, for a single
-        use. `claims`: a JSON object in canonical form, or nothing."""
+        use. `claims`: a dict with members, or None. Raises `CanonicalizationError`."""
     @property
     def key_id(self) -> str | None: ...
     def end(self, max_age: int) -> int:
@@ -546,3 +562,81 @@ class Granted:
     @property
     def nonce(self) -> str | None:
         """Base64url; None where the token may be used again."""
+
+@final
+class Seal:
+    """An envelope as received (`sealgate.Envelope`), unproven: a dict of the members `payload` and `signature`.
+
+    Raises `BodyMalformed`, `SignatureMissing` or `SignatureMalformed`, whatever `document` is.
+    """
+
+    def __new__(cls, document: Any, payload: str, signature: str) -> Seal: ...
+    @staticmethod
+    def sign(
+        ring: KeyRing,
+        purpose: str,
+        value: Any,
+        limit: int,
+        exact: bool,
+        key_id: str | None,
+        now: float,
+        life: int | None,
+        nonce: str,
+    ) -> tuple[Any, str]:
+        """A copy of `value`, and the text of its signature, by the key that `KeyRing.newest` gives. `exact`: refuses a
+        value of which the copy would be another. Raises `CanonicalizationError`."""
+    @staticmethod
+    def sign_json(
+        ring: KeyRing,
+        purpose: str,
+        value: Any,
+        limit: int,
+        exact: bool,
+        key_id: str | None,
+        now: float,
+        life: int | None,
+        nonce: str,
+        payload: str,
+        signature: str,
+    ) -> str:
+        """The JSON text of a document of the members `payload` and `signature`, without a copy."""
+    @property
+    def key_id(self) -> str | None: ...
+    @property
+    def created(self) -> int: ...
+    @property
+    def nonce(self) -> str: ...
+    def end(self, max_age: int) -> int:
+        """The last Unix second in which it can be accepted."""
+    def check_window(self, now: float, max_age: int) -> None:
+        """Raises `Expired`."""
+    def authenticate(self, ring: KeyRing, purpose: str, limit: int, now: float) -> Opened:
+        """Raises `BodyMalformed`, `BodyTooLarge`, `UnknownKey` or `InvalidSignature`."""
+
+@final
+class Opened:
+    """What an envelope held, proven. `created` and `expires`: Unix seconds. A legacy one holds the payload only."""
+
+    def __new__(
+        cls,
+        payload: Any,
+        key_id: str | None = None,
+        created: int | None = None,
+        expires: int | None = None,
+        nonce: str | None = None,
+    ) -> Opened: ...
+    @property
+    def payload(self) -> Any: ...
+    @property
+    def key_id(self) -> str | None:
+        """The ring's own; None for an anonymous key."""
+    @property
+    def created(self) -> int | None: ...
+    @property
+    def expires(self) -> int | None: ...
+    @property
+    def nonce(self) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+def sealed_members(document: Any, payload: str, signature: str) -> tuple[Any, str]:
+    """The values of the two members that `document`, a dict, has; raises as `Seal` does."""

@@ -67,7 +67,8 @@ class Purpose:
         self.replay = replay_stores.load(replay, clock=clock, max_age=max_age)
         self._derived = (_NO_KEYS, _NO_KEYS)
         self._key_id = key_id
-        self._signing = _signing(self._keys, key_id) if isinstance(self._keys, KeyRing) else None
+        #: The derived keys, and whose of them signs, where no source has to be asked.
+        self.fixed = _signing(self._keys, key_id) if isinstance(self._keys, KeyRing) else None
 
     def ring(self, key_id: str | None) -> Steps[KeyRing]:
         """The derived keys, with those of `key_id`. Raises `Unavailable`."""
@@ -82,7 +83,7 @@ class Purpose:
 
     def signing(self) -> Steps[tuple[KeyRing, str | None]]:
         """The derived keys, and whose of them signs: the one that was named, or the ring's first."""
-        return self._signing or _signing((yield from self.ring(self._key_id)), self._key_id)
+        return self.fixed or _signing((yield from self.ring(self._key_id)), self._key_id)
 
     def spend(
         self, store: replay_stores.ReplayStore, key_id: str | None, nonce: str, created: int, end: int, *, awaits: bool

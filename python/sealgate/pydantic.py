@@ -88,7 +88,7 @@ class SignedPayload(Generic[_T]):
 
         def seal(value: SignedPayload[Any], serialize: core_schema.SerializerFunctionWrapHandler) -> dict[str, Any]:
             dumped = serialize({envelope.payload: value.payload, envelope.signature: ""})
-            return envelope.seal(to_jsonable_python(dumped[envelope.payload]))
+            return envelope.seal(to_jsonable_python(dumped[envelope.payload]), exact=False)
 
         return core_schema.no_info_wrap_validator_function(
             prove,

@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sealgate._native import Granted, KeyRing, Token, canonicalize
+from sealgate._native import Granted, KeyRing, Token
 from sealgate.exceptions import ConfigurationError, InvalidSignature, Rejected, Unavailable
 from sealgate.identifiers import PLAIN, form
 from sealgate.purpose import Keys, Purpose, whole
@@ -34,7 +34,6 @@ from sealgate.steps import Steps, arun, run
 __all__ = ["Granted", "Scope"]
 
 MAX_AGE = 24 * 60 * 60
-CLAIMS = 2048
 
 
 class Scope:
@@ -129,7 +128,7 @@ class Scope:
         key_id = token.key_id
         try:
             token.check_window(purpose.clock(), purpose.max_age)
-            ring = yield from purpose.ring(key_id)
+            ring = purpose.fixed[0] if purpose.fixed else (yield from purpose.ring(key_id))
             now = purpose.clock()
             proof = token.authenticate(ring, subject, now)
             token.check_window(now, purpose.max_age)  # a slow key source does not extend a life
@@ -155,7 +154,6 @@ class Scope:
             raise ConfigurationError("once: nothing remembers a token that was used, since replay is off")
         if claims is not None and not isinstance(claims, dict):
             raise ConfigurationError("claims: expected a dict")
-        octets = canonicalize(claims, limit=CLAIMS) if claims else b""
-        ring, key_id = yield from self._purpose.signing()
+        ring, key_id = self._purpose.fixed or (yield from self._purpose.signing())
         nonce = secrets.token_bytes(16) if once else None
-        made.append(Token.sign(ring, subject, key_id, self._purpose.clock(), expires_in, nonce, octets))
+        made.append(Token.sign(ring, subject, key_id, self._purpose.clock(), expires_in, nonce, claims or None))

@@ -8,7 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyString};
 
 use super::detached;
-use super::values::canonical_bytes;
+use super::kept::Same;
+use super::values::{canonical_bytes, with_canonical};
 use crate::error::{Code, Error};
 use crate::json::{Canonical, Form, LONGEST, Options};
 use crate::mac::Sink;
@@ -57,6 +58,19 @@ pub(super) fn canonicalize<'py>(
     canonical_bytes(value, options("jcs", round_integers, limit)?)
 }
 
+/// The canonical form of a value (RFC 8785) that comes back from JSON as it was.
+#[pyfunction]
+#[pyo3(signature = (value, *, whole_floats = false, round_integers = false, limit = Limit(LONGEST)), text_signature = "(value, *, whole_floats=False, round_integers=False, limit=268435456)")]
+pub(super) fn canonicalize_same<'py>(
+    value: &Bound<'py, PyAny>,
+    whole_floats: bool,
+    round_integers: bool,
+    limit: Limit,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (options, same) = (options("jcs", round_integers, limit)?, Same { whole_floats });
+    with_canonical(value, options, same, |octets, _| Ok(PyBytes::new(value.py(), octets)), PyErr::from)
+}
+
 /// The bytes of the canonical form of `text`, which was read into `canonical`.
 pub(super) fn bytes_of<'py>(py: Python<'py>, canonical: &Canonical, text: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     PyBytes::new_with(py, canonical.size(), |octets| {
@@ -86,6 +100,12 @@ fn keep(canonical: Canonical) {
 /// Octets, from 1 to `LONGEST`.
 #[derive(Clone, Copy)]
 pub(super) struct Limit(usize);
+
+impl Limit {
+    pub(super) fn octets(self) -> usize {
+        self.0
+    }
+}
 
 impl<'py> FromPyObject<'_, 'py> for Limit {
     type Error = PyErr;

@@ -1,9 +1,12 @@
 //! The Python face: the only folder that knows Python. It converts, calls the core, and raises.
 
 mod claim;
+mod envelope;
 mod grammar;
 mod json;
+mod kept;
 mod keys;
+mod purpose;
 mod replay;
 mod request;
 mod response;
@@ -76,9 +79,10 @@ fn detached<T: Send>(py: Python<'_>, size: usize, call: impl FnOnce() -> T + Sen
 mod _native {
     #[pymodule_export]
     use super::{
-        claim::Claim, claim::Verified, grammar::Members, json::canonicalize, json::canonicalize_json, keys::Key,
-        keys::KeyRing, replay::ReplaySet, request::Origins, request::Request, response::Response, scheme::Scheme,
-        token::Granted, token::Token,
+        claim::Claim, claim::Verified, envelope::Opened, envelope::Seal, envelope::sealed_members, grammar::Members,
+        json::canonicalize, json::canonicalize_json, json::canonicalize_same, keys::Key, keys::KeyRing,
+        replay::ReplaySet, request::Origins, request::Request, response::Response, scheme::Scheme, token::Granted,
+        token::Token,
     };
 
     #[cfg(unix)]

@@ -64,6 +64,12 @@ impl<'a, 'py> Still<'a, 'py> {
     pub(super) fn class(self) -> Bound<'py, PyType> {
         self.0.get_type()
     }
+
+    /// The object itself, which lives on when the walk is over.
+    #[inline]
+    pub(super) fn owned(self) -> Py<PyAny> {
+        self.0.to_owned().unbind()
+    }
 }
 
 impl<T> Still<'_, '_, T> {

@@ -3,13 +3,17 @@
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyDict, PyString};
 
 use super::claim::milliseconds;
+use super::kept::loads;
 use super::keys::KeyRing;
+use super::purpose::Signing;
 use super::request::text;
+use super::values::with_canonical;
 use crate::error::Error;
-use crate::token::{self, Facts};
+use crate::json::Options;
+use crate::token::{self, CLAIMS, Facts};
 
 /// A token as received, unproven.
 #[pyclass(frozen, module = "sealgate._native")]
@@ -26,6 +30,7 @@ impl Token {
 
     /// The text of a token for `subject`, by the key that `KeyRing.newest` gives.
     #[staticmethod]
+    #[allow(clippy::too_many_arguments)] // of one caller
     fn sign(
         ring: &KeyRing,
         subject: &str,
@@ -33,21 +38,13 @@ impl Token {
         now: f64,
         life: u32,
         nonce: Option<[u8; 16]>,
-        claims: &[u8],
+        claims: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<String> {
-        if !(0.0..1e12).contains(&now) {
-            return Err(Error::configuration("clock: expected Unix seconds").into());
-        }
-        let (key_id, now) = (key_id.map(text), milliseconds(now));
-        let key = ring.0.newest(key_id.as_deref(), Some(now))?;
-        let facts = Facts {
-            key_id: key_id.map(std::borrow::Cow::into_owned),
-            created: now.div_euclid(1000).cast_unsigned(),
-            life,
-            nonce,
-            claims: claims.to_vec(),
-        };
-        Ok(facts.sign(key, subject.as_bytes()))
+        let Signing { key, key_id, created } = Signing::new(ring, key_id, now)?;
+        let options = Options { limit: CLAIMS, ..Options::default() };
+        let write = |claims| with_canonical(claims, options, (), |octets, ()| Ok(octets.to_vec()), PyErr::from);
+        let claims = claims.map(|claims| write(claims.as_any())).transpose()?.unwrap_or_default();
+        Ok(Facts { key_id, created, life, nonce, claims }.sign(key, subject.as_bytes()))
     }
 
     #[getter]
@@ -62,8 +59,7 @@ impl Token {
 
     /// Raises `Expired`.
     fn check_window(&self, now: f64, max_age: u32) -> PyResult<()> {
-        // A clock that says nothing, which is NaN, is past every end.
-        Ok(self.0.check_window(if now.is_nan() { i64::MAX } else { milliseconds(now) }, max_age)?)
+        Ok(self.0.check_window(milliseconds(now), max_age)?)
     }
 
     /// Raises `UnknownKey`, `InvalidSignature` or, of proven claims that are not canonical, `SignatureMalformed`.
@@ -131,8 +127,7 @@ impl Granted {
             if octets.is_empty() {
                 return Ok(PyDict::new(py).unbind());
             }
-            let object = py.import("json")?.call_method1("loads", (PyBytes::new(py, octets),))?;
-            Ok::<_, PyErr>(object.cast_into::<PyDict>()?.unbind())
+            Ok::<_, PyErr>(loads(py, octets)?.cast_into::<PyDict>()?.unbind())
         };
         Ok(self.claims.get_or_try_init(py, read)?.clone_ref(py))
     }

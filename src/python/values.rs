@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 
+use super::kept::Keep;
 use super::rows::{KnownNames, Rows, Shape};
 use super::still::{Pairs, Still};
 use crate::error::{Code, Error};
@@ -32,27 +33,38 @@ thread_local! {
 
 /// The canonical form of `value`.
 pub(super) fn canonical_bytes<'py>(value: &Bound<'py, PyAny>, options: Options) -> PyResult<Bound<'py, PyBytes>> {
-    let mut writer = Writer::new(value.py(), options, None)?;
+    with_canonical(value, options, (), |octets, ()| Ok(PyBytes::new(value.py(), octets)), Refusal::into)
+}
+
+/// What `call` makes of the canonical form of `value`, and of what was `kept` of it; or `refuse` of why there is none.
+pub(super) fn with_canonical<'a, 'py, K: Keep<'a, 'py>, T>(
+    value: &'a Bound<'py, PyAny>,
+    options: Options,
+    kept: K,
+    call: impl FnOnce(&[u8], K) -> PyResult<T>,
+    refuse: impl FnOnce(Refusal<'py>) -> PyErr,
+) -> PyResult<T> {
+    let mut writer = Writer::new(value.py(), options, None, kept)?;
     writer.out = ROOM.take();
     writer.out.clear();
-    writer.walk(value)?;
-    let bytes = PyBytes::new(value.py(), &writer.out);
+    writer.walk(value).map_err(|refusal| refuse(*refusal))?;
+    let made = call(&writer.out, writer.kept);
     if writer.out.capacity() <= KEPT {
         ROOM.set(writer.out);
     }
-    Ok(bytes)
+    made
 }
 
 /// Writes the canonical form of `value`, some kilobytes at a time.
 pub(super) fn write_value(value: &Bound<'_, PyAny>, options: Options, sink: &mut dyn Sink) -> PyResult<()> {
-    let mut writer = Writer::new(value.py(), options, Some(sink))?;
-    writer.walk(value)?;
+    let mut writer = Writer::new(value.py(), options, Some(sink), ())?;
+    writer.walk(value).map_err(|refusal| PyErr::from(*refusal))?;
     writer.hand_on();
     Ok(())
 }
 
 /// A value while it is written: one that lives for `'a`, and does not change in that time.
-struct Writer<'a, 'py, 's> {
+struct Writer<'a, 'py, 's, K: Keep<'a, 'py>> {
     options: Options,
     out: Vec<u8>,
     sink: Option<&'s mut dyn Sink>,
@@ -61,28 +73,41 @@ struct Writer<'a, 'py, 's> {
     /// Octets that `out` may hold.
     room: usize,
     /// Members of the open objects that are not written yet; the next one is the last.
-    members: Vec<Member<'a, 'py>>,
+    members: Vec<Member<'a, 'py, K::Name>>,
     known: KnownNames,
     like_dict: &'py [Py<PyType>; 2],
+    kept: K,
 }
 
-struct Member<'a, 'py> {
+struct Member<'a, 'py, N> {
     prefix: u64,
     name: &'a str,
     value: Still<'a, 'py>,
+    kept: N,
 }
 
 /// Why a value has no canonical form; of `class` the name is told.
-struct Refusal<'py> {
+pub(super) struct Refusal<'py> {
     message: &'static str,
-    index: usize,
+    pub(super) index: usize,
     class: Option<Bound<'py, PyType>>,
 }
 
 type Written<'py> = Result<(), Box<Refusal<'py>>>;
 
-impl<'a, 'py, 's> Writer<'a, 'py, 's> {
-    fn new(py: Python<'py>, options: Options, sink: Option<&'s mut dyn Sink>) -> PyResult<Self> {
+impl From<Refusal<'_>> for PyErr {
+    fn from(refusal: Refusal<'_>) -> Self {
+        let message: Cow<'static, str> = match refusal.class.map(|class| class.name()).transpose() {
+            Ok(Some(name)) => format!("{}, not {name}", refusal.message).into(),
+            Ok(None) => refusal.message.into(),
+            Err(error) => return error,
+        };
+        Error::at(Code::Canonicalization, message, refusal.index).into()
+    }
+}
+
+impl<'a, 'py, 's, K: Keep<'a, 'py>> Writer<'a, 'py, 's, K> {
+    fn new(py: Python<'py>, options: Options, sink: Option<&'s mut dyn Sink>, kept: K) -> PyResult<Self> {
         let room = if sink.is_some() { STAGE.min(options.limit) } else { options.limit };
         Ok(Self {
             options,
@@ -93,43 +118,42 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
             members: Vec::with_capacity(32),
             known: KnownNames::default(),
             like_dict: like_dict(py)?,
+            kept,
         })
     }
 
     #[allow(unsafe_code)]
-    fn walk(&mut self, value: &'a Bound<'py, PyAny>) -> PyResult<()> {
+    fn walk(&mut self, value: &'a Bound<'py, PyAny>) -> Written<'py> {
         // SAFETY: the caller keeps the value, and holds the interpreter's lock (`'py`), which a walk never gives up. Until
         // the walk ends no Python code runs: `Still` runs none, and the sinks are hashes. A subclass of dict may answer for
         // its members with code of its own, and is refused, but for the two of the standard library that keep them where
         // dict does. The exceptions that `Still` may meet are tracked by the collector, which may run finalizers; after one
         // the walk only returns its refusal, and looks at nothing.
         let still = unsafe { Still::new(value) };
-        self.value(still, 0).map_err(|refusal| {
-            let message: Cow<'static, str> = match refusal.class.map(|class| class.name()).transpose() {
-                Ok(Some(name)) => format!("{}, not {name}", refusal.message).into(),
-                Ok(None) => refusal.message.into(),
-                Err(error) => return error,
-            };
-            Error::at(Code::Canonicalization, message, refusal.index).into()
-        })
+        self.value(still, 0)
     }
 
     /// Exact types first, and the frequent ones before the others.
     fn value(&mut self, value: Still<'a, 'py>, depth: usize) -> Written<'py> {
         if let Some(text) = value.exactly::<PyString>() {
             self.string(text)?;
+            self.kept.value(value);
         } else if let Some(integer) = value.exactly::<PyInt>() {
             self.integer(integer)?;
+            self.kept.value(value);
         } else if let Some(float) = value.exactly::<PyFloat>() {
             self.float(float)?;
+            self.kept.value(value);
         } else if let Some(dict) = value.exactly::<PyDict>() {
             self.dict(dict, depth)?;
         } else if let Some(list) = value.exactly::<PyList>() {
             self.array(depth, list.items())?;
         } else if value.is_none() {
             self.out.extend_from_slice(b"null");
+            self.kept.value(value);
         } else if let Some(truth) = value.exactly::<PyBool>() {
             self.out.extend_from_slice(if truth.is_true() { b"true" } else { b"false" });
+            self.kept.value(value);
         } else {
             self.subclass(value, depth)?;
         }
@@ -154,6 +178,9 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
 
     #[cold]
     fn subclass(&mut self, value: Still<'a, 'py>, depth: usize) -> Written<'py> {
+        if !self.kept.takes_another() {
+            return Err(self.refused_type("expected what JSON gives back as it was", value));
+        }
         if let Some(text) = value.any::<PyString>() {
             self.string(text)
         } else if let Some(integer) = value.any::<PyInt>() {
@@ -177,6 +204,7 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     fn array(&mut self, depth: usize, items: impl ExactSizeIterator<Item = Still<'a, 'py>>) -> Written<'py> {
         self.enter(depth)?;
         self.out.push(b'[');
+        self.kept.array(items.len());
         let mut rows = self.known.open(items.len());
         for (index, item) in items.enumerate() {
             if index > 0 {
@@ -217,8 +245,8 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     fn has_names(&mut self, shape: Shape, mut pairs: Pairs<'a, 'py>) -> bool {
         self.known.addresses(shape).all(|address| {
             let pair = pairs.next().filter(|(name, _)| name.address() == address);
-            pair.is_some_and(|(_, value)| {
-                self.members.push(Member { prefix: 0, name: "", value });
+            pair.is_some_and(|(name, value)| {
+                self.members.push(Member { prefix: 0, name: "", value, kept: K::of_name(name) });
                 true
             })
         })
@@ -227,10 +255,13 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     /// The members from `first` on, whose names are those of `shape`.
     fn known_object(&mut self, shape: Shape, first: usize, depth: usize) -> Written<'py> {
         self.out.push(b'{');
+        self.kept.object(shape.size);
         for nth in 0..shape.size {
             let (name, place) = self.known.in_order(shape, nth);
             self.out.extend_from_slice(name);
-            self.value(self.members[first + place].value, depth)?;
+            let Member { value, kept, .. } = self.members[first + place];
+            self.kept.name(kept);
+            self.value(value, depth)?;
         }
         self.members.truncate(first);
         self.out.push(b'}');
@@ -247,9 +278,11 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
             self.members.reserve_exact(size);
         }
         self.out.push(b'{');
+        self.kept.object(size);
         for (name, value) in dict.pairs() {
+            let kept = K::of_name(name);
             let name = self.name(name)?;
-            self.members.push(Member { prefix: prefix(name.as_bytes(), Form::Jcs), name, value });
+            self.members.push(Member { prefix: prefix(name.as_bytes(), Form::Jcs), name, value, kept });
         }
         // From the last to the first, and so taken from the end.
         let members = &mut self.members[first..];
@@ -268,6 +301,7 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
         {
             write_string(member.name, Form::Jcs, &mut self.out);
             self.out.push(b':');
+            self.kept.name(member.kept);
             self.value(member.value, depth)?;
             if self.members.len() > first {
                 self.out.push(b',');
@@ -281,12 +315,14 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     #[inline(never)]
     fn huge_object(&mut self, dict: Still<'a, 'py, PyDict>, size: usize, depth: usize) -> Written<'py> {
         self.out.push(b'{');
+        self.kept.object(size);
         let mut members = Vec::with_capacity(size);
         for (name, value) in dict.pairs() {
+            let kept = K::of_name(name);
             let name = self.named(name)?;
-            members.push((prefix(self.text(name)?.as_bytes(), Form::Jcs), name, value));
+            members.push((prefix(self.text(name)?.as_bytes(), Form::Jcs), name, value, kept));
         }
-        let order = |a: &(u64, Still<'a, 'py, PyString>, _), b: &(u64, Still<'a, 'py, PyString>, _)| {
+        let order = |a: &(u64, Still<'a, 'py, PyString>, _, _), b: &(u64, Still<'a, 'py, PyString>, _, _)| {
             let text = |name: Still<'a, 'py, PyString>| name.utf8().unwrap_or_default().as_bytes();
             a.0.cmp(&b.0).then_with(|| compare(text(a.1), text(b.1), Form::Jcs))
         };
@@ -294,12 +330,13 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
         if members.windows(2).any(|pair| order(&pair[0], &pair[1]) == Ordering::Equal) {
             return Err(self.refused("a name occurs twice"));
         }
-        for (nth, (_, name, value)) in members.into_iter().enumerate() {
+        for (nth, (_, name, value, kept)) in members.into_iter().enumerate() {
             if nth > 0 {
                 self.out.push(b',');
             }
             write_string(self.text(name)?, Form::Jcs, &mut self.out);
             self.out.push(b':');
+            self.kept.name(kept);
             self.value(value, depth)?;
         }
         self.out.push(b'}');
@@ -307,13 +344,19 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     }
 
     #[inline]
-    fn name(&self, name: Still<'a, 'py>) -> Result<&'a str, Box<Refusal<'py>>> {
-        self.text(self.named(name)?)
+    fn name(&mut self, name: Still<'a, 'py>) -> Result<&'a str, Box<Refusal<'py>>> {
+        let name = self.named(name)?;
+        self.text(name)
     }
 
     #[inline]
-    fn named(&self, name: Still<'a, 'py>) -> Result<Still<'a, 'py, PyString>, Box<Refusal<'py>>> {
-        name.any().ok_or_else(|| self.refused_type("expected a name that is a str", name))
+    fn named(&mut self, name: Still<'a, 'py>) -> Result<Still<'a, 'py, PyString>, Box<Refusal<'py>>> {
+        if let Some(name) = name.exactly() {
+            return Ok(name);
+        }
+        let takes_another = self.kept.takes_another();
+        let other = name.any().filter(|_| takes_another);
+        other.ok_or_else(|| self.refused_type("expected a name that is a str", name))
     }
 
     fn enter(&self, depth: usize) -> Written<'py> {
@@ -375,6 +418,10 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
             return Err(self.refused("a number beyond the doubles"));
         }
         write_float(number, Form::Jcs, &mut self.out);
+        // What is written without a fraction and without an exponent is read as an integer.
+        if number.abs() < 1e21 && number.fract() == 0.0 && !self.kept.takes_whole_float() {
+            return Err(self.refused("a float without a fraction, which would come back as an int"));
+        }
         Ok(())
     }
 
@@ -403,7 +450,7 @@ impl<'a, 'py, 's> Writer<'a, 'py, 's> {
     }
 }
 
-impl Member<'_, '_> {
+impl<N> Member<'_, '_, N> {
     #[inline]
     fn order(&self, other: &Self) -> Ordering {
         let names = || compare(self.name.as_bytes(), other.name.as_bytes(), Form::Jcs);

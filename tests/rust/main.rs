@@ -1,6 +1,7 @@
 //! The core, judged by foreign vectors and by properties.
 
 mod aws_sigv4;
+mod envelope;
 mod json;
 mod jwk;
 mod mac;

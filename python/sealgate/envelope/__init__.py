@@ -22,21 +22,14 @@ import time
 from collections.abc import Callable
 from typing import Any, get_origin
 
-from sealgate._native import Key, KeyRing, canonicalize_json
+from sealgate._native import Key, KeyRing, Opened, canonicalize_json
 from sealgate.envelope.by_hand import ByHand
-from sealgate.envelope.claim import Opened
+from sealgate.envelope.shape import Shape
 from sealgate.envelope.timed import Timed
-from sealgate.exceptions import (
-    BodyMalformed,
-    BodyTooLarge,
-    CanonicalizationError,
-    ConfigurationError,
-    SignatureMalformed,
-    SignatureMissing,
-)
-from sealgate.purpose import Keys, whole
+from sealgate.exceptions import BodyMalformed, BodyTooLarge, CanonicalizationError, ConfigurationError
+from sealgate.purpose import Keys
 from sealgate.replay import ReplayStore
-from sealgate.steps import Steps, arun, run
+from sealgate.steps import arun, run
 
 __all__ = ["Envelope", "Keys", "Opened"]
 
@@ -71,10 +64,10 @@ class Envelope:
         clock: Callable[[], float] = time.time,
     ) -> None:
         try:
-            way = Timed(purpose, keys, key_id, max_age, replay, clock)
+            shape = Shape.of(payload, signature, limit)
+            self._take(Timed(purpose, keys, key_id, max_age, replay, clock, shape))
         finally:
             keys = KeyRing({})  # a traceback shows local variables: let it not find key material here
-        self._take(way, payload, signature, limit)
 
     @classmethod
     def legacy(
@@ -96,24 +89,16 @@ class Envelope:
         Nothing says when a payload was signed, nor what for: whoever has seen one can send it for ever, to each place
         that takes this key. Use `Envelope(...)` where both sides are yours.
         """
+        envelope = cls.__new__(cls)
         try:
-            way = ByHand(key, form, hash)
+            envelope._take(ByHand(key, form, hash, Shape.of(payload, signature, limit)))
         finally:
             key = b""
-        envelope = cls.__new__(cls)
-        envelope._take(way, payload, signature, limit)
         return envelope
 
-    def _take(self, way: Timed | ByHand, payload: str, signature: str, limit: int) -> None:
-        for name, value in (("payload", payload), ("signature", signature)):
-            if type(value) is not str or not value:
-                raise ConfigurationError(f"{name}: expected the name of a member")
-        if payload == signature:
-            raise ConfigurationError("payload and signature: one name for two members")
+    def _take(self, way: Timed | ByHand) -> None:
         self._way = way
-        self.payload = payload
-        self.signature = signature
-        self.limit = whole("limit", limit, 2**28)
+        self.payload, self.signature, self.limit = way.shape
 
     def __repr__(self) -> str:
         return f"<Envelope {self._way.name!r}>" if hasattr(self, "_way") else "<Envelope>"  # half-made, in a traceback
@@ -121,21 +106,37 @@ class Envelope:
     def __deepcopy__(self, memo: object) -> Envelope:
         return self  # frameworks copy what fields are made of; a copied store would not know what this one has seen
 
-    def seal(self, value: Any, *, expires_in: int | None = None) -> dict[str, Any]:
+    def seal(self, value: Any, *, expires_in: int | None = None, exact: bool = True) -> dict[str, Any]:
         """`{"payload": ..., "signature": "..."}`; the payload is a copy of `value`, as `open` will give it.
 
-        `expires_in`: seconds, where it shall live shorter than `max_age`. Raises `CanonicalizationError` for what has
-        no canonical form: a set, a Decimal, NaN, a lone surrogate, an integer that a double does not hold; and
-        `Unavailable`.
+        `expires_in`: seconds, where it shall live shorter than `max_age`. `exact`: what is opened equals what was
+        sealed, type by type, and what JSON gives back as something else is refused: a tuple, a subclass such as an
+        `IntEnum` or an `OrderedDict`, a float such as `1.0`, which comes back as `1`. Without it, it is sealed as what
+        it comes back as.
+
+        Raises `CanonicalizationError` for that, and for what has no canonical form: a set, bytes, a Decimal, a date,
+        NaN, a lone surrogate, an integer that a double does not hold; and `Unavailable`.
         """
         sealed: list[dict[str, Any]] = []
-        run(self._seal(value, expires_in, sealed), "aseal")
+        run(self._way.seal(value, expires_in, sealed, exact=exact, as_text=False), "aseal")
         return sealed[0]
 
-    async def aseal(self, value: Any, *, expires_in: int | None = None) -> dict[str, Any]:
+    async def aseal(self, value: Any, *, expires_in: int | None = None, exact: bool = True) -> dict[str, Any]:
         """As `seal`, and awaits a key source that is a coroutine."""
         sealed: list[dict[str, Any]] = []
-        await arun(self._seal(value, expires_in, sealed))
+        await arun(self._way.seal(value, expires_in, sealed, exact=exact, as_text=False))
+        return sealed[0]
+
+    def seal_json(self, value: Any, *, expires_in: int | None = None, exact: bool = True) -> str:
+        """As `seal`; the document's JSON text, for `open_json`."""
+        sealed: list[str] = []
+        run(self._way.seal(value, expires_in, sealed, exact=exact, as_text=True), "aseal_json")
+        return sealed[0]
+
+    async def aseal_json(self, value: Any, *, expires_in: int | None = None, exact: bool = True) -> str:
+        """As `seal_json`, and awaits a key source that is a coroutine."""
+        sealed: list[str] = []
+        await arun(self._way.seal(value, expires_in, sealed, exact=exact, as_text=True))
         return sealed[0]
 
     def open(self, document: Any) -> Any:
@@ -156,13 +157,13 @@ class Envelope:
     def verify(self, document: Any) -> Opened:
         """As `open`; the payload, and who sealed it when."""
         opened: list[Opened] = []
-        run(self._verify(document, opened, awaits=False), "averify or aopen")
+        run(self._way.open(document, opened, awaits=False), "averify or aopen")
         return opened[0]
 
     async def averify(self, document: Any) -> Opened:
         """As `verify`, and awaits."""
         opened: list[Opened] = []
-        await arun(self._verify(document, opened, awaits=True))
+        await arun(self._way.open(document, opened, awaits=True))
         return opened[0]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
@@ -171,39 +172,6 @@ class Envelope:
         if build is None:
             raise ConfigurationError("an envelope annotates SignedPayload[...] itself, and nothing around it")
         return build(self, source, handler)
-
-    def _seal(self, value: Any, expires_in: int | None, sealed: list[dict[str, Any]]) -> Steps[None]:
-        octets = self._way.canonical(value, self.limit)
-        text = yield from self._way.sign(octets, expires_in)
-        sealed.append({self.payload: json.loads(octets), self.signature: text})
-
-    def _verify(self, document: Any, opened: list[Opened], *, awaits: bool) -> Steps[None]:
-        value, text = self._members(document)
-        opened.append((yield from self._way.prove(text, lambda: self._received(value), awaits=awaits)))
-
-    def _members(self, document: Any) -> tuple[Any, str]:
-        """The value and the signature of a dict with exactly these two members.
-
-        Of a dict itself, with names that are str themselves: a subclass answers with code of its own.
-        """
-        if type(document) is not dict or not all(type(name) is str for name in document):
-            raise BodyMalformed("expected an object")
-        if self.signature not in document:
-            raise SignatureMissing("no member with a signature")
-        if document.keys() != {self.payload, self.signature}:
-            raise BodyMalformed("expected the payload, its signature, and nothing else")
-        text = document[self.signature]
-        if type(text) is not str:
-            raise SignatureMalformed("the signature is no text")
-        return document[self.payload], text
-
-    def _received(self, value: Any) -> bytes:
-        try:
-            return self._way.canonical(value, self.limit)
-        except CanonicalizationError as error:
-            if error.index is not None and error.index >= self.limit:  # so many octets were canonical
-                raise BodyTooLarge("the payload is over the limit") from None
-            raise BodyMalformed("the payload has no canonical form", error.index) from None
 
     def _parsed(self, text: bytes | str) -> Any:
         if not isinstance(text, bytes | str):

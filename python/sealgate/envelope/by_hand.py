@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from typing import Any
 
 from sealgate import keys as key_sources
-from sealgate._native import Key, canonicalize, canonicalize_json
-from sealgate.envelope.claim import Opened
-from sealgate.exceptions import CanonicalizationError, ConfigurationError, SignatureMalformed
+from sealgate._native import Key, Opened, canonicalize, canonicalize_json, canonicalize_same, sealed_members
+from sealgate.envelope.shape import Shape
+from sealgate.exceptions import (
+    BodyMalformed,
+    BodyTooLarge,
+    CanonicalizationError,
+    ConfigurationError,
+    SignatureMalformed,
+)
 from sealgate.steps import Steps
 
 __all__ = ["ByHand"]
@@ -23,7 +29,7 @@ class ByHand:
 
     name = "legacy"
 
-    def __init__(self, key: Key | bytes | str, form: str, hash: str) -> None:
+    def __init__(self, key: Key | bytes | str, form: str, hash: str, shape: Shape) -> None:
         try:
             if isinstance(key, str) and key.startswith("env:"):
                 key, _, _ = key_sources.from_environment(key.removeprefix("env:"))
@@ -38,26 +44,46 @@ class ByHand:
             raise ConfigurationError("hash: expected sha256, sha384 or sha512")
         self.form = form
         self._hash = hash
+        self.shape = shape
 
-    def sign(self, octets: bytes, expires_in: int | None) -> Steps[str]:
+    def seal(
+        self, value: object, expires_in: int | None, sealed: list[Any], *, exact: bool, as_text: bool
+    ) -> Steps[None]:
         yield from ()  # its one key is here
         if expires_in is not None:
             raise ConfigurationError("expires_in: a legacy envelope has no end")
-        return self._key.sign(octets, self._hash).hex()
+        octets = self._canonical(value, exact=exact)
+        text = self._key.sign(octets, self._hash).hex()
+        if as_text:
+            names = [json.dumps(name, ensure_ascii=False) for name in (self.shape.payload, self.shape.signature)]
+            sealed.append(f'{{{names[0]}:{octets.decode()},{names[1]}:"{text}"}}')
+        else:
+            sealed.append({self.shape.payload: json.loads(octets), self.shape.signature: text})
 
-    def prove(self, text: str, canonical: Callable[[], bytes], *, awaits: bool) -> Steps[Opened]:  # noqa: ARG002  as `Timed`
+    def open(self, document: object, opened: list[Opened], *, awaits: bool) -> Steps[None]:  # noqa: ARG002  as `Timed`
         yield from ()
+        value, text = sealed_members(document, self.shape.payload, self.shape.signature)
         if not re.fullmatch(f"[0-9a-f]{{{_HEX_DIGITS[self._hash]}}}", text):
             raise SignatureMalformed("expected lower-case hex, of this hash's size")
-        octets = canonical()
+        try:
+            octets = self._canonical(value, exact=False)
+        except CanonicalizationError as error:
+            if error.index is not None and error.index >= self.shape.limit:  # so many octets were canonical
+                raise BodyTooLarge("the payload is over the limit") from None
+            raise BodyMalformed("the payload has no canonical form", error.index) from None
         self._key.verify(octets, text, self._hash)
-        return Opened(json.loads(octets))
+        opened.append(Opened(json.loads(octets)))
 
-    def canonical(self, value: object, limit: int) -> bytes:
+    def _canonical(self, value: object, *, exact: bool) -> bytes:
         """Raises `CanonicalizationError`, at an index that is `limit` or more where there is too much of it."""
-        if self.form == "jcs":
-            return canonicalize(value, limit=limit)
-        canonicalize(value, round_integers=True, limit=limit)  # refuses what json.dumps would make something of
+        limit, is_jcs = self.shape.limit, self.form == "jcs"
+        # Where json.dumps writes, this refuses what that would make something of.
+        if exact:
+            octets = canonicalize_same(value, whole_floats=not is_jcs, round_integers=not is_jcs, limit=limit)
+        else:
+            octets = canonicalize(value, round_integers=not is_jcs, limit=limit)
+        if is_jcs:
+            return octets
         try:
             text = json.dumps(value, ensure_ascii=self.form == "pyjson", separators=(",", ":")).encode()
         except Exception:  # noqa: BLE001  a list's subclass, whose code may raise anything

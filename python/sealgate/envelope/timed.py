@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Callable
+from typing import Any
 
-from sealgate._native import KeyRing, canonicalize
-from sealgate.envelope.claim import Claim, Opened
+from sealgate._native import KeyRing, Opened, Seal
+from sealgate.envelope.nonces import nonce
+from sealgate.envelope.shape import Shape
 from sealgate.exceptions import ConfigurationError, Rejected, Unavailable
 from sealgate.purpose import Keys, Purpose, whole
 from sealgate.replay import ReplayStore
@@ -29,6 +29,7 @@ class Timed:
         max_age: int,
         replay: ReplayStore | str | None,
         clock: Callable[[], float],
+        shape: Shape,
     ) -> None:
         try:
             max_age = whole("max_age", max_age, 2**40)
@@ -36,34 +37,37 @@ class Timed:
         finally:
             keys = KeyRing({})  # a traceback shows local variables: let it not find key material here
         self.name = purpose
+        self.shape = shape
 
-    def sign(self, octets: bytes, expires_in: int | None) -> Steps[str]:
+    def seal(
+        self, value: object, expires_in: int | None, sealed: list[Any], *, exact: bool, as_text: bool
+    ) -> Steps[None]:
         if expires_in is not None and whole("expires_in", expires_in, 2**40) > self._purpose.max_age:
             raise ConfigurationError("expires_in: more than max_age, after which nothing is opened")
-        ring, key_id = yield from self._purpose.signing()
-        now = self._purpose.clock()
-        created = int(now)
-        claim = Claim(key_id, created, None if expires_in is None else created + expires_in, secrets.token_urlsafe(18))
-        return claim._replace(octets=ring.sign(claim.framed(self.name) + octets, key_id, now=now)).write()
+        ring, key_id = self._purpose.fixed or (yield from self._purpose.signing())
+        payload, signature, limit = self.shape
+        purpose, now, own = self.name, self._purpose.clock(), nonce()
+        if as_text:
+            text = Seal.sign_json(ring, purpose, value, limit, exact, key_id, now, expires_in, own, payload, signature)
+            sealed.append(text)
+        else:
+            copy, text = Seal.sign(ring, purpose, value, limit, exact, key_id, now, expires_in, own)
+            sealed.append({payload: copy, signature: text})
 
-    def prove(self, text: str, canonical: Callable[[], bytes], *, awaits: bool) -> Steps[Opened]:
-        """The order of checks: claim, window, keys, canonical form, signature, window again, replay."""
-        purpose, claim = self._purpose, Claim.read(text)
+    def open(self, document: object, opened: list[Opened], *, awaits: bool) -> Steps[None]:
+        """The order of checks: document, claim, window, keys, canonical form, signature, window again, replay."""
+        purpose = self._purpose
+        seal = Seal(document, self.shape.payload, self.shape.signature)
         try:
-            claim.check_window(purpose.clock(), purpose.max_age)
-            ring = yield from purpose.ring(claim.key_id)
-            octets = canonical()
+            seal.check_window(purpose.clock(), purpose.max_age)
+            ring = purpose.fixed[0] if purpose.fixed else (yield from purpose.ring(seal.key_id))
             now = purpose.clock()
-            key_id = ring.verify(claim.framed(self.name) + octets, claim.octets, claim.key_id, now=now)
-            claim.check_window(now, purpose.max_age)  # a slow key source does not extend a life
+            proof = seal.authenticate(ring, self.name, self.shape.limit, now)
+            seal.check_window(now, purpose.max_age)  # a slow key source does not extend a life
             if purpose.replay is not None:
-                end = claim.end(purpose.max_age)
-                yield from purpose.spend(purpose.replay, key_id, claim.nonce, claim.created, end, awaits=awaits)
+                end = seal.end(purpose.max_age)
+                yield from purpose.spend(purpose.replay, proof.key_id, seal.nonce, seal.created, end, awaits=awaits)
         except (Rejected, Unavailable) as error:
-            error.key_id = claim.key_id
+            error.key_id = seal.key_id
             raise
-        return Opened(json.loads(octets), key_id, claim.created, claim.expires, claim.nonce)
-
-    def canonical(self, value: object, limit: int) -> bytes:
-        """Raises `CanonicalizationError`, at an index that is `limit` or more where there is too much of it."""
-        return canonicalize(value, limit=limit)
+        opened.append(proof)

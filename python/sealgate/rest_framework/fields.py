@@ -82,6 +82,6 @@ class SignedJSONField(serializers.JSONField):
             value = self.serializer.to_representation(value)
         text = json.dumps(value, cls=JSONEncoder)  # times, decimals and ids as the renderer would write them
         try:
-            return self.envelope.seal(json.loads(text))
+            return self.envelope.seal(json.loads(text), exact=False)
         except Unavailable as error:
             raise _Unavailable from error

@@ -1,0 +1,197 @@
+//! What a walk over a value keeps of it: nothing; or what it needs to build the same value once more, out of what was
+//! written and of nothing else. A document may change between its proof and its use; a str, a number or a truth does not.
+
+use std::cell::Cell;
+use std::vec::Drain;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+
+use super::still::Still;
+
+/// Keeps of the values that are walked, in the order in which they are written; by itself nothing.
+pub(super) trait Keep<'a, 'py> {
+    /// What is kept of a member's name until its turn.
+    type Name: Copy;
+
+    /// Of a name.
+    fn of_name(name: Still<'a, 'py>) -> Self::Name;
+
+    /// The name of the next member.
+    #[inline]
+    fn name(&mut self, _: Self::Name) {}
+
+    /// A str, an int, a float, a bool or None, and no subclass of these.
+    #[inline]
+    fn value(&mut self, _: Still<'a, 'py>) {}
+
+    /// An array of so many items, which follow.
+    #[inline]
+    fn array(&mut self, _: usize) {}
+
+    /// An object of so many members, which follow.
+    #[inline]
+    fn object(&mut self, _: usize) {}
+
+    /// Whether it takes what JSON does not give back: a tuple, or a subclass.
+    #[inline]
+    fn takes_another(&mut self) -> bool {
+        true
+    }
+
+    /// Whether it takes a float that is written as an integer is.
+    #[inline]
+    fn takes_whole_float(&mut self) -> bool {
+        true
+    }
+}
+
+impl<'a, 'py> Keep<'a, 'py> for () {
+    type Name = ();
+
+    #[inline]
+    fn of_name(_: Still<'a, 'py>) {}
+}
+
+/// Keeps nothing, of a value that JSON gives back as it was.
+pub(super) struct Same {
+    /// In a form that writes them as floats.
+    pub(super) whole_floats: bool,
+}
+
+impl<'a, 'py> Keep<'a, 'py> for Same {
+    type Name = ();
+
+    fn of_name(_: Still<'a, 'py>) {}
+
+    fn takes_another(&mut self) -> bool {
+        false
+    }
+
+    fn takes_whole_float(&mut self) -> bool {
+        self.whole_floats
+    }
+}
+
+/// A value in the order in which it was written, to be built again.
+pub(super) struct Kept {
+    steps: Vec<Step>,
+    /// Refuses what would be built as something else.
+    is_strict: bool,
+    /// Whether there was none of that.
+    is_same: bool,
+}
+
+/// Steps for which a thread keeps room from one value to the next.
+const ROOM: usize = 16 * 1024;
+
+thread_local! {
+    static STEPS: Cell<Vec<Step>> = const { Cell::new(Vec::new()) };
+}
+
+enum Step {
+    Value(Py<PyAny>),
+    Array(usize),
+    Object(usize),
+}
+
+impl Kept {
+    /// Of a value that comes back as it is, or is refused.
+    pub(super) fn same() -> Self {
+        Self::new(true)
+    }
+
+    /// Of a value that comes back as its canonical form says.
+    pub(super) fn alike() -> Self {
+        Self::new(false)
+    }
+
+    fn new(is_strict: bool) -> Self {
+        Self { steps: STEPS.take(), is_strict, is_same: true }
+    }
+
+    /// What `octets`, which were written of it, say.
+    pub(super) fn build<'py>(mut self, py: Python<'py>, octets: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        if self.is_same { build(py, &mut self.steps.drain(..)) } else { loads(py, octets) }
+    }
+
+    fn other(&mut self) -> bool {
+        self.is_same = false;
+        !self.is_strict
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let mut steps = std::mem::take(&mut self.steps);
+        if steps.capacity() <= ROOM {
+            steps.clear();
+            STEPS.set(steps);
+        }
+    }
+}
+
+impl<'a, 'py> Keep<'a, 'py> for Kept {
+    type Name = Still<'a, 'py>;
+
+    #[inline]
+    fn of_name(name: Still<'a, 'py>) -> Still<'a, 'py> {
+        name
+    }
+
+    #[inline]
+    fn name(&mut self, name: Still<'a, 'py>) {
+        self.value(name);
+    }
+
+    #[inline]
+    fn value(&mut self, value: Still<'a, 'py>) {
+        self.steps.push(Step::Value(value.owned()));
+    }
+
+    #[inline]
+    fn array(&mut self, items: usize) {
+        self.steps.push(Step::Array(items));
+    }
+
+    #[inline]
+    fn object(&mut self, members: usize) {
+        self.steps.push(Step::Object(members));
+    }
+
+    fn takes_another(&mut self) -> bool {
+        self.other()
+    }
+
+    fn takes_whole_float(&mut self) -> bool {
+        self.other()
+    }
+}
+
+fn build<'py>(py: Python<'py>, steps: &mut Drain<'_, Step>) -> PyResult<Bound<'py, PyAny>> {
+    match steps.next() {
+        Some(Step::Value(value)) => Ok(value.into_bound(py)),
+        Some(Step::Array(items)) => {
+            let list = PyList::empty(py);
+            for _ in 0..items {
+                list.append(build(py, steps)?)?;
+            }
+            Ok(list.into_any())
+        }
+        Some(Step::Object(members)) => {
+            let dict = PyDict::new(py);
+            for _ in 0..members {
+                let name = build(py, steps)?;
+                dict.set_item(name, build(py, steps)?)?;
+            }
+            Ok(dict.into_any())
+        }
+        None => Ok(py.None().into_bound(py)),
+    }
+}
+
+/// What a JSON text says.
+pub(super) fn loads<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    py.import(intern!(py, "json"))?.call_method1(intern!(py, "loads"), (PyBytes::new(py, text),))
+}
