@@ -51,7 +51,7 @@ def _envelope(keys: KeyRing = _RING, purpose: str = PURPOSE, now: int = NOW) -> 
 
 def _sealed() -> Iterator[dict[str, Any]]:
     for title, value in _VALUES.items():
-        document = _made(lambda value=value: _envelope().seal(value))
+        document = _made(lambda value=value: _envelope().seal(value, exact=False))
         signature = document["signature"].split(".")
         head = framed(["v1", PURPOSE, KEY_ID, signature[2], signature[3], signature[4]])
         yield {
@@ -164,8 +164,9 @@ def _case(title: str, asked: dict[str, Any], now: int, ask: Callable[[], object]
 
 
 def _made(make: Callable[[], Any]) -> Any:
-    """With the octets of a nonce that are the same each time."""
-    with mock.patch("secrets.token_bytes", lambda count: bytes(range(count))):
+    """With nonces that are the same each time."""
+    octets, text = (lambda count: bytes(range(count))), (lambda: bytes(range(16)).hex())
+    with mock.patch("secrets.token_bytes", octets), mock.patch("sealgate.envelope.timed.nonce", text):
         return make()
 
 
