@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fastapi
+import flask
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.test import override_settings
+from django.urls import path
 
 import django_project  # noqa: F401  configures Django
 from asgi_client import ask, scope_of, whole
@@ -20,11 +23,16 @@ from reference import Message
 from sealed import RING
 from sealgate import SignedFiles, Verifier
 from sealgate.audit import audit
+from sealgate.django import exempt, file_response
+from sealgate.fastapi import Sealgate as FastAPISealgate
+from sealgate.fastapi import file_response as fastapi_file
+from sealgate.flask import Sealgate as FlaskSealgate
+from sealgate.flask import file_response as flask_file
 from sealgate.wsgi import SignatureMiddleware
 from wsgi_client import call, environ_of
 
 PAGE = (Path(__file__).parent.parent / "docs" / "files.md").read_text()
-BLOCKS = dict(re.findall(r"```python (\w+)\n(.*?)```", PAGE, re.DOTALL))
+BLOCKS = dict(re.findall(r"```python ([\w-]+)\n(.*?)```", PAGE, re.DOTALL))
 CONTENT = b"%PDF of March"
 TARGET = f"/reports/{UUID}"
 
@@ -74,7 +82,10 @@ def messages(target: str = TARGET) -> list[Message]:
 
 
 def test_every_example_is_run_here() -> None:
-    assert {"files", "flask", "fastapi", "django", "rest", "token", "resolver", "hand"} == set(BLOCKS)
+    frameworks = ("flask", "fastapi", "django", "rest")
+    assert {"files", "tokens", *frameworks, *(f"{each}-token" for each in frameworks), "resolver", "hand"} == set(
+        BLOCKS
+    )
     assert len(BLOCKS) == PAGE.count("```") // 2
 
 
@@ -120,14 +131,47 @@ def test_the_form_of_the_koa_article(ran: Callable[..., dict[str, Any]], reports
     assert [(200, CONTENT), (404, b""), (404, b"")] == answers
 
 
-def test_token(ran: Callable[..., dict[str, Any]]) -> None:
-    made = ran("token", partners=partners(), ring=RING)
-    target = f"/downloads/{UUID}?token={made['token']}"
+@pytest.fixture
+def by_token(ran: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    made = ran("tokens", ring=RING)
+    return {"files": made["files"], "token": made["token"]}
+
+
+def judged_tokens(over: Callable[[Any, Message], tuple[int, bytes]], app: Any, token: str) -> None:
+    """Of the file; another text; none; and for another identifier."""
+    target = f"/downloads/{UUID}?token={token}"
     asked = [target, target[:-1], f"/downloads/{UUID}", target.replace("3f2b", "4f2b")]
-    host = [("Host", "shop.example")]
-    assert [(200, CONTENT), *[(401, b"")] * 3] == [over_wsgi(made["app"], Message("GET", each, host)) for each in asked]
-    (entry,) = [each for each in audit(made["app"]).entries if "/downloads/" in each.path and "GET" in each.methods]
+    host = [("Host", ORIGIN.partition("//")[2])]
+    assert [(200, CONTENT), *[(401, b"")] * 3] == [over(app, Message("GET", each, host)) for each in asked]
+    (entry,) = [each for each in audit(app).entries if "/downloads/" in each.path and "GET" in each.methods]
     assert ("exempt", True) == (entry.verdict, "by tokens of 'download:report'" in entry.standing.evidence[-1])
+
+
+def test_tokens_in_flask(ran: Callable[..., dict[str, Any]], by_token: dict[str, Any]) -> None:
+    app = flask.Flask("shop")
+    given = {"app": app, "seal": FlaskSealgate(app, partners()), "file_response": flask_file, "request": flask.request}
+    ran("flask-token", files=by_token["files"], **given)
+    judged_tokens(over_wsgi, app, by_token["token"])
+
+
+def test_tokens_in_fastapi(ran: Callable[..., dict[str, Any]], by_token: dict[str, Any]) -> None:
+    app = fastapi.FastAPI()
+    given = {"app": app, "seal": FastAPISealgate(app, partners()), "file_response": fastapi_file}
+    ran("fastapi-token", files=by_token["files"], Request=fastapi.Request, **given)
+    judged_tokens(over_asgi, app, by_token["token"])
+
+
+def test_tokens_in_django(ran: Callable[..., dict[str, Any]], by_token: dict[str, Any]) -> None:
+    from rest_framework.views import APIView  # which needs the settings
+
+    given = {"files": by_token["files"], "exempt": exempt, "file_response": file_response}
+    view = ran("django-token", **given)["download"]
+    rest = ran("rest-token", APIView=APIView, **given)["Download"].as_view()
+    for each in (view, rest):
+        urls = Urls(path("downloads/<str:id>", each))
+        gate = ["sealgate.django.SignatureMiddleware"]
+        with override_settings(ROOT_URLCONF=urls, SEALGATE={"VERIFIER": partners()}, MIDDLEWARE=gate):
+            judged_tokens(over_wsgi, WSGIHandler(), by_token["token"])
 
 
 def test_resolver_and_hand(ran: Callable[..., dict[str, Any]], reports: SignedFiles) -> None:

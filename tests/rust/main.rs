@@ -1,6 +1,8 @@
 //! The core, judged by foreign vectors and by properties.
 
 mod aws_sigv4;
+#[cfg(unix)]
+mod beneath;
 mod envelope;
 mod json;
 mod jwk;
