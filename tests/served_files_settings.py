@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from served_settings import ALLOWED_HOSTS, INSTALLED_APPS, MIDDLEWARE, SECRET_KEY
-
-__all__ = ["ALLOWED_HOSTS", "INSTALLED_APPS", "SECRET_KEY"]
-
+ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = ["sealgate.django"]
 #: With one that answers conditions, too.
-MIDDLEWARE = [*MIDDLEWARE[:2], "django.middleware.http.ConditionalGetMiddleware", *MIDDLEWARE[2:]]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "sealgate.django.SignatureMiddleware",
+    "django.middleware.http.ConditionalGetMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+]
 REST_FRAMEWORK = {"DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"], "UNAUTHENTICATED_USER": None}
 ROOT_URLCONF = "served_files_django"
 SEALGATE = {"VERIFIER": "served_views.PARTNERS"}
+SECRET_KEY = "for tests only"
