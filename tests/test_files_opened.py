@@ -191,6 +191,31 @@ def test_no_swap_while_it_is_opened_leads_outside(root: Path, kind: str) -> None
     assert sum(seen.values()) >= 10_000
 
 
+_MOUNTED = """
+import sys
+from sealgate import _native
+root, name, walk = sys.argv[1], sys.argv[2], sys.argv[3] == "True"
+open(f"{root}/{name}").close()  # it is there
+try:
+    print(_native.Root(root, walk=walk).open(name))
+except FileNotFoundError as error:
+    print(error)
+"""
+
+
+def test_a_mount_of_the_same_device_is_no_way_outside(root: Path, way: str) -> None:
+    """Where the kernel lets nobody mount, /proc is what is mounted."""
+    apart = ["unshare", "--user", "--map-root-user", "--mount"]
+    mount = ["sh", "-c", 'mount --bind "$1" "$2" && shift 2 && exec "$@"', "sh", root.parent / "outside", root / "down"]
+    may_mount = subprocess.run([*apart, *mount, "true"], capture_output=True).returncode == 0
+    where: list[str | Path] = [root, "down/canary.txt"] if may_mount else ["/", "proc/version"]
+    python = [sys.executable, "-c", _MOUNTED, *where, str(WAYS[way])]
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    command = [*apart, *mount, *python] if may_mount else python
+    done = subprocess.run(command, check=True, capture_output=True, env=environment)
+    assert b"a mount on the way\n" == done.stdout
+
+
 _FILTERED = """
 import ctypes, errno, json, os, struct, sys
 from sealgate import _native
