@@ -133,3 +133,53 @@ proptest! {
         }
     }
 }
+
+fn without_last(target: &str, names: &[&str]) -> Result<Option<Vec<u8>>, Code> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let target = Target::parse(target.as_bytes()).expect("a target");
+    target.without_last(&names).map(|cut| cut.map(|cut| cut.text())).map_err(|error| error.code)
+}
+
+#[test]
+fn what_a_query_ends_with_is_cut_by_name() {
+    let malformed = Err(Code::SignatureMalformed);
+    let cut = |text: &str| Ok(Some(text.as_bytes().to_vec()));
+    for (target, expected) in [
+        ("/", Ok(None)),
+        ("/?a=1", cut("/")),
+        ("/?s=1", Ok(None)),
+        ("/?s=1&a=1", cut("/?s=1")),
+        ("/?s=1&b=2&a=", cut("/?s=1")),
+        ("/?s=1&a=1;c=%zz+", cut("/?s=1")),
+        ("/?&a=1", cut("/")),
+        ("/?a=1&s=1", Ok(None)),
+        ("/?a=1&s=1&b=2", cut("/?a=1&s=1")),
+        ("/?s=1&a", Ok(None)),
+        ("/?s=1&a=1&", Ok(None)),
+        ("/?s=1&A=1", Ok(None)),
+        ("/?s=1&%61=1", Ok(None)),
+        ("/?s=1&aa=1", Ok(None)),
+        ("/?s=1&a+=1", Ok(None)),
+        ("/?s=1&a=1&a=2", malformed.clone()),
+        ("/?a=1&s=1&a=2", malformed.clone()),
+        ("/?a&s=1&a=2", malformed.clone()),
+        ("/?%61=1&s=1&a=2", malformed),
+    ] {
+        assert_eq!(expected, without_last(target, &["a", "b"]), "{target}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_cut_are_whole_pairs_of_these_names_and_the_last(query in "([abs%61=&+;]|a=|&s=)*") {
+        let target = format!("/p?{query}");
+        if let Ok(Some(left)) = without_last(&target, &["a", "b"]) {
+            let left = String::from_utf8(left).expect("ASCII");
+            let rest = target.strip_prefix(&left).expect("a beginning").trim_start_matches(['?', '&']);
+            for pair in rest.split('&') {
+                prop_assert!(pair.starts_with("a=") || pair.starts_with("b="), "{target} {left}");
+            }
+            prop_assert!(!left.ends_with("&a=") && without_last(&left, &["a", "b"]) == Ok(None));
+        }
+    }
+}
