@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import fastapi
 import flask
@@ -21,7 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import re_path
 from django.views.decorators.csrf import csrf_exempt
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import django_project  # noqa: F401  configures Django
@@ -41,6 +41,8 @@ from wsgi_client import environ_of
 IGNORED = ("utm_source", "g.1")
 LINKS = verifier(schemes.signed_url(ignored=IGNORED))
 UPLOADS = verifier(schemes.signed_upload())
+#: Each example is a request to seven applications and more.
+_FEWER = settings(max_examples=settings().max_examples // 3)
 _METHODS = ["GET", "PUT", "DELETE"]
 _MOUNTS = ("", "/shop", "/a/b~c")
 
@@ -164,7 +166,7 @@ _targets = st.builds(
     lambda segments, query: f"/{'/'.join(segments)}{'?' if query else ''}{query}",
     st.lists(_segments, max_size=4),
     _queries,
-)
+).filter(lambda target: not unquote(target).startswith("//"))  # Flask makes one slash of them, and refuses
 _mounts = st.sampled_from(_MOUNTS)
 _appended = st.lists(
     st.tuples(st.sampled_from(IGNORED), st.text("ab=+;/%2F", max_size=4)), max_size=2, unique_by=lambda pair: pair[0]
@@ -189,6 +191,7 @@ def signed(url: str, **how: Any) -> str:
         raise
 
 
+@_FEWER
 @given(mount=_mounts, target=_targets, method=st.sampled_from(_METHODS), appended=_appended, data=st.data())
 def test_every_adapter_takes_a_link_and_nothing_that_differs_by_an_octet(
     mount: str, target: str, method: str, appended: Any, data: st.DataObject, django: Any
@@ -211,6 +214,7 @@ def test_every_adapter_takes_a_link_and_nothing_that_differs_by_an_octet(
     assert {False} == verdicts(mount, changed, django, upload=False)
 
 
+@_FEWER
 @given(
     mount=_mounts,
     target=_targets,
