@@ -111,6 +111,21 @@ test("a field has a limit, whatever of it is signed", async () => {
   await assert.rejects(ours().verify(relabelled("a".repeat(8192))), { code: "signature-malformed" });
 });
 
+test("the origin is the configured one, and Host can only agree", async () => {
+  const request = signed(ours(), ORIGIN, REQUESTS[1]);
+  const to = (host) => ({
+    ...request,
+    headers: request.headers.map(([name, value]) => [name, name === "Host" ? host : value]),
+  });
+  for (const host of ["evil.example", `${HOST}:80`, `${HOST}.`, "", `${HOST},${HOST}`]) {
+    await assert.rejects(ours().verify(to(host)), { code: "target-ambiguous" }, host);
+  }
+  for (const host of [HOST.toUpperCase(), `${HOST}:443`, `${HOST}:`])
+    await assert.doesNotReject(ours().verify(to(host)));
+  for (const origin of ["api.shop.example", "ftp://a", "https://a/b", "https://a?b"])
+    assert.throws(() => ours({ origin }), origin);
+});
+
 test("keys are long enough", () => {
   assert.throws(() => ours({ keys: { acme: "short" } }), TypeError);
 });
