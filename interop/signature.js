@@ -76,7 +76,7 @@ export function canonicalBody({ key, header = "X-Signature", form = "jcs" }) {
  * An action and its resource: `{param:id}` is what the route matched, `{json:/name:text}` a string of the body and
  * `{json:/name}` the canonical JSON of a member of it. The application reads those members and nothing else.
  *
- * `params`: the form of each parameter.
+ * `params`: the form of each parameter, null for any.
  */
 export function scoped({
   key,
@@ -85,6 +85,12 @@ export function scoped({
   params = { id: UUID4 },
 }) {
   const pieces = template.split(/(\{(?:param:\w+|json:\/[^{}:/~]+(?::text)?)\})/);
+  for (const literal of pieces.filter((_, nth) => nth % 2 === 0)) {
+    if (/[{}]/.test(literal)) throw new TypeError(`template: no part is written like this: ${literal}`);
+  }
+  for (const [, name] of template.matchAll(/\{param:(\w+)\}/g)) {
+    if (!Object.hasOwn(params, name)) throw new TypeError(`params: which form has ${name}?`);
+  }
   const ofBody = pieces.some((piece) => piece.startsWith("{json:"));
   return inField("scoped", { key, header }, (request) => {
     refuseUncovered(request, { query: true, body: !ofBody });

@@ -191,7 +191,7 @@ each("one part's signature is nothing to another", async (at) => {
 });
 
 each("an identifier is a UUID, and no name of a prototype or a path", async (at) => {
-  const anything = scoped({ key: KEY, params: {} });
+  const anything = scoped({ key: KEY, params: { id: null } });
   for (const id of [
     "constructor",
     "__proto__",

@@ -9,7 +9,7 @@ import express from "express";
 
 import { signed } from "../client.js";
 import { signed as gate } from "../express.js";
-import { body } from "../signature.js";
+import { body, scoped } from "../signature.js";
 import { by, HOST, JSON_TYPE, KEY, ORIGIN, raw, REQUESTS, send, shops, wire, without } from "./shops.js";
 
 const running = await shops();
@@ -95,7 +95,15 @@ each("a body over the limit is a 413, whether it says so or not", async (at) => 
   const head = `POST /hooks HTTP/1.1\r\nHost: ${HOST}\r\nX-Signature: ${"0".repeat(64)}\r\n`;
   assert.equal(await raw(at, `${head}Content-Length: 10485761\r\n\r\n`), 413);
   const chunk = `${(1 << 20).toString(16)}\r\n${"a".repeat(1 << 20)}\r\n`;
-  assert.equal(await raw(at, `${head}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(11)}0\r\n\r\n`), 413);
+  assert.equal(await raw(at, `${head}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(11)}`), 413);
+});
+
+test("what cannot be signed is a mistake at the start", () => {
+  for (const template of ["download:{parm:id}", "download:{param:id", "{json:/a/b}", "{json:a}"]) {
+    assert.throws(() => scoped({ key: KEY, template }), TypeError, template);
+  }
+  assert.throws(() => scoped({ key: KEY, template: "{param:name}" }), /which form has name/);
+  assert.throws(() => body({ key: "15 octets of it" }), /16 octets/);
 });
 
 each("whoever signs nothing is refused before the body is there", async (at) => {
