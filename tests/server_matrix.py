@@ -1,7 +1,7 @@
 """The server matrix: odd and hostile raw requests, signed by the judge for what the client means, to every server.
 
     python tests/server_matrix.py [--servers NAME ...] [--apps NAME ...] [--schemes NAME ...] [--corpus DIRECTORY]
-                                  [--rounds 1] [--format text|json|markdown]
+                                  [--core] [--rounds 1] [--format text|json|markdown]
 
 Sound is a refusal, or one view that has been given what was signed; the table says which, case by case. It fails where
 an outcome is not sound, a worker was lost, or we have raised an exception. `--corpus`: a directory with recorded raw
@@ -19,7 +19,7 @@ from collections import Counter
 from pathlib import Path
 
 from matrix import report
-from matrix.cases import known
+from matrix.cases import CORE, known
 from matrix.cells import SCHEMES
 from matrix.dialogues import DIALOGUES
 from matrix.recorded import recorded
@@ -37,15 +37,19 @@ def main() -> int:
     parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=SCHEMES)
     parser.add_argument("--corpus", type=Path, metavar="DIRECTORY")
     parser.add_argument("--cases", default="", metavar="TEXT", help="only cases with this in their title")
+    parser.add_argument("--core", action="store_true", help="only the cases of the page on servers")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
     asked = parser.parse_args()
     more = recorded(asked.corpus) if asked.corpus else []
 
-    def cases(scheme: str) -> list[Case]:
-        return [case for case in [*known(scheme), *more] if asked.cases in case.title]
+    core = {title for titles in CORE.values() for title in titles}
 
-    dialogues = {title: dialogue for title, dialogue in DIALOGUES.items() if asked.cases in title}
+    def cases(scheme: str) -> list[Case]:
+        chosen = [case for case in known(scheme) if not asked.core or case.title in core]
+        return [case for case in [*chosen, *more] if asked.cases in case.title]
+
+    dialogues = {title: said for title, said in DIALOGUES.items() if asked.cases in title and not asked.core}
     begin = time.monotonic()
     wrong: list[str] = []
     outcomes: Outcomes = {}

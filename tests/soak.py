@@ -136,10 +136,15 @@ class _Talk:
                 self._open = connected(self._port)
                 self._connection = self._open.__enter__()
             assert self._connection is not None
-            self._connection.write(wire)
-            answer = self._connection.answer()
+            try:
+                self._connection.write(wire)
+                answer = self._connection.answer()
+            except TimeoutError:
+                self.close()
+                return 0, b"timed out"
             if answer is not None:
-                if answer.fields.get("connection") == "close":
+                # Of a body that is refused by its length the rest is never written.
+                if answer.fields.get("connection") == "close" or answer.status == 413:
                     self.close()
                 return answer.status, answer.body
             self.close()

@@ -275,3 +275,60 @@ def known(scheme: str) -> list[Case]:
     if scheme == "rfc9421":
         return [*SUITE, *OWN]
     return [case for case in SUITE if not any(name in case.title for name in _OF_RFC9421)] + OWN
+
+
+#: What the ordinary suite sends to the servers that it starts for the matrix, and what the page on servers has: where
+#: servers differ, and no outcome is a matter of chance.
+CORE = {
+    "paths": [
+        "/orders as signed",
+        "/a%20b as signed",
+        "/a%2Fb as signed",
+        "/%7Ea as signed",
+        "/a//b as signed",
+        "/a/../b as signed",
+        "/a/%2e%2e/b as signed",
+        "/a?b?c=/ as signed",
+        "/ is sent as %2F",
+        "~ is sent as %7E",
+        "dot segments before the signed path",
+        "two slashes at the start",
+        "/%2F%2Fa as the client means it",
+        "a slash before the signed path",
+        "an added fragment",
+        "the absolute form, of another host",
+        "a query in another order",
+        "POST sent as post",
+    ],
+    "fields": [
+        "a covered field twice, differing",
+        "X_Tenant after X-Tenant",
+        "X_Tenant for X-Tenant",
+        "HTTP_X_TENANT as a field",
+        "a fold inside it",
+        "octets of Latin-1 in it",
+        "a bare LF, and a field after it (X-Tenant)",
+        "a bare CR, and a field after it (X-Tenant)",
+        "100 fields",
+        "300 fields",
+        "a signature field of 8193 octets",
+        "SCRIPT_NAME as a field",
+        "Host twice, differing",
+        "another Host",
+        "no Host",
+        "Upgrade: h2c",
+    ],
+    "bodies": [
+        "GET with a body",
+        "a body of another content",
+        "chunks",
+        "chunks with extensions",
+        "a trailer X-Tenant",
+        "the signature in trailers",
+        "Transfer-Encoding: gzip, chunked",
+        "a length, then chunks (body)",
+        "a length twice, alike",
+        "a length twice, differing",
+        "HTTP/1.0 with chunks",
+    ],
+}
