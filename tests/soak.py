@@ -138,6 +138,7 @@ class _Talk:
             assert self._connection is not None
             try:
                 self._connection.write(wire)
+                self._connection.acknowledge_at_once()
                 answer = self._connection.answer()
             except TimeoutError:
                 self.close()
