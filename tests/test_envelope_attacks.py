@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Barrier, Thread
@@ -74,7 +75,7 @@ def test_members_may_come_in_any_order_and_each_once() -> None:
             assert "body-malformed" == _verdict_of_text(json.dumps(sealed).replace("{", twice, 1))
 
 
-def _verdict_of_text(text: str) -> Any:
+def _verdict_of_text(text: str | bytes) -> Any:
     try:
         return envelope().open_json(text)
     except Rejected as refused:
@@ -227,3 +228,51 @@ def test_what_is_opened_is_what_was_proven_and_no_part_of_what_came() -> None:
     received["payload"]["items"][0]["sku"] = "x"  # type: ignore[index,call-overload]
     received["payload"]["more"]["deep"][0].append(2)  # type: ignore[index,call-overload]
     assert {"items": [{"sku": "a"}, {"sku": "b"}], "more": {"deep": [[1]]}} == opened
+
+
+_PIECES = [
+    b"{",
+    b"}",
+    b'"',
+    b",",
+    b":",
+    b".",
+    b"\\",
+    b"\\u0070",
+    b"payload",
+    b"signature",
+    b"0",
+    b"1",
+    b"\xff",
+    b" ",
+    b"[]",
+]
+
+
+def _mutated(rng: random.Random, text: bytes, other: bytes) -> bytes:
+    at, end = sorted(rng.randrange(len(text) + 1) for _ in range(2))
+    kind = rng.randrange(5)
+    if kind == 0:
+        return text[:at] + bytes([rng.randrange(256)]) + text[at + 1 :]
+    if kind == 1:
+        return text[:at] + rng.choice(_PIECES) + text[at:]
+    if kind == 2:
+        return text[:at] + text[end:]
+    if kind == 3:
+        return text[:at] + text[at:end] * 2 + text[end:]
+    return text[:at] + other[at:]
+
+
+def test_of_mutated_texts_nothing_is_opened_that_the_judge_does_not_open() -> None:
+    rng = random.Random(8)
+    texts = [json.dumps(document(value)).encode() for value in (VALUE, OTHER, "", 1.5, [[]], {"": {"": None}})]
+    opened = 0
+    for _ in range(5_000):
+        text = rng.choice(texts)
+        for _ in range(rng.choice((1, 1, 2, 4))):
+            text = _mutated(rng, text, rng.choice(texts)) or b" "
+        found = _verdict_of_text(text)
+        if not isinstance(found, str) or "-" not in found:
+            opened += 1
+            assert found == judge.unsealed(json.loads(text), PURPOSE, RING, NOW)[0]
+    assert opened > 25
