@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,10 +78,16 @@ def places(node: str, directory: Path) -> Iterator[tuple[list[Place], list[Place
 
 @contextmanager
 def shop(node: str, name: str, environment: dict[str, str]) -> Iterator[int]:
-    """The port of an application on Node, which is stopped by its process id."""
+    """The port of an application on Node. Its process group is its own: PyPI's `node` starts the real one as a child."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [node, "serve.js", name], cwd=INTEROP, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+            [node, "serve.js", name],
+            cwd=INTEROP,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
         )
         assert process.stdout is not None
         try:
@@ -88,7 +95,8 @@ def shop(node: str, name: str, environment: dict[str, str]) -> Iterator[int]:
                 yield int(port.readline())
             assert process.poll() is None, f"{name} has ended"
         finally:
-            process.terminate()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
             process.wait()
 
 
