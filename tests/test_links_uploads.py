@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from exchange import CHUNKED, WHOLE, Framing, over_asgi, over_wsgi
 from judged import KEY, NOW, ORIGIN, OTHER_KEY, as_request
 from linked import NONCE, judged, link, refusal, resigned, signer, swapped, uploading, verifier
 from reference import Message, Upload
 from sealgate import ConfigurationError, Request, Scheme, Signer, Verified, schemes
+from sealgate.asgi import SignatureMiddleware as AsgiLayer
 from sealgate.exceptions import (
     BodyTooLarge,
     DigestMismatch,
@@ -25,6 +27,7 @@ from sealgate.exceptions import (
     SignatureMissing,
     TargetAmbiguous,
 )
+from sealgate.wsgi import SignatureMiddleware as WsgiLayer
 
 KIND = "image/svg+xml; charset=utf-8"
 BODY = b"<svg/>\x00\xff"
@@ -236,6 +239,34 @@ def test_no_octet_of_link_or_content_can_be_another() -> None:
     for at in range(len(BODY)):
         changed_body = BODY[:at] + bytes([BODY[at] ^ 1 << rng.randrange(8)]) + BODY[at + 1 :]
         assert DigestMismatch is refused(replace(asked, body=changed_body))
+
+
+@pytest.mark.parametrize("interface", ["WSGI", "ASGI"])
+@pytest.mark.parametrize("framing", [WHOLE, CHUNKED], ids=["whole", "chunked"])
+def test_a_large_upload_may_go_to_a_file_and_is_the_very_content(interface: str, framing: Framing) -> None:
+    seen: list[bytes] = []
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        seen.append(environ["wsgi.input"].read())
+        start_response("200 OK", [])
+        return []
+
+    async def coroutine(scope: Any, receive: Any, send: Any) -> None:
+        chunks, more = b"", True
+        while more:
+            message = await receive()
+            chunks, more = chunks + message["body"], message.get("more_body", False)
+        seen.append(chunks)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    by = verifier(schemes.signed_upload(), spool=4)
+    over = over_wsgi if interface == "WSGI" else over_asgi
+    layer = WsgiLayer(application, by) if interface == "WSGI" else AsgiLayer(coroutine, by)
+    bodies = {BODY: 200, BODY[:-1] + b"\xfe": 401, BODY[:-1]: 401, BODY[:3]: 401, BODY + b"a": 413, b"": 401}
+    made = {body: with_field(sent(body), "Content-Length", None) for body in bodies}
+    assert bodies == {body: over(layer, asked, framing).status for body, asked in made.items()}
+    assert [BODY] == seen
 
 
 def test_the_body_is_asked_for_once_the_link_is_proven_and_no_longer_than_it_says() -> None:
