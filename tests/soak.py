@@ -129,29 +129,26 @@ class _Talk:
         self._connection: Connection | None = None
 
     def ask(self, wire: bytes) -> tuple[int, bytes]:
-        """The status and the content; 0 where there is none."""
-        for attempt in range(2):
-            fresh = self._connection is None
-            if fresh:
-                self._open = connected(self._port)
-                self._connection = self._open.__enter__()
-            assert self._connection is not None
-            try:
-                self._connection.write(wire)
-                self._connection.acknowledge_at_once()
-                answer = self._connection.answer()
-            except TimeoutError:
-                self.close()
-                return 0, b"timed out"
-            if answer is not None:
-                # Of a body that is refused by its length the rest is never written.
-                if answer.fields.get("connection") == "close" or answer.status == 413:
-                    self.close()
-                return answer.status, answer.body
+        """The status and the content; 0 where there is none, and why."""
+        try:
+            # A server closes a connection that was idle for a while (RFC 9112, 9.3.1).
+            return (self._connection is not None and self._asked(wire)) or self._asked(wire) or (0, b"closed")
+        except OSError as error:
             self.close()
-            if fresh or attempt:
-                break
-        return 0, b""
+            return 0, repr(error).encode()
+
+    def _asked(self, wire: bytes) -> tuple[int, bytes] | None:
+        if self._connection is None:
+            self._open = connected(self._port)
+            self._connection = self._open.__enter__()
+        assert self._connection is not None
+        self._connection.write(wire)
+        self._connection.acknowledge_at_once()
+        answer = self._connection.answer()
+        # Of a body that is refused by its length the rest is never written.
+        if answer is None or answer.fields.get("connection") == "close" or answer.status == 413:
+            self.close()
+        return answer and (answer.status, answer.body)
 
     def close(self) -> None:
         if self._open is not None:
@@ -206,18 +203,17 @@ def load(port: int, seconds: float, rate: float = 0, bad: float = 0) -> Iterator
     """While the block runs; the tally is complete after it."""
     results: Any = _SPAWN.Queue()
     clients = [
-        _SPAWN.Process(target=_client, args=(port, seconds, rate / CLIENTS, bad, results)) for _ in range(CLIENTS)
+        _SPAWN.Process(target=_client, args=(port, seconds, rate / CLIENTS, bad, results), daemon=True)
+        for _ in range(CLIENTS)
     ]
     for client in clients:
         client.start()
     tally = Tally()
-    try:
-        yield tally
-    finally:
-        for _ in clients:
-            tally.add(results.get(timeout=seconds + 120))
-        for client in clients:
-            client.join()
+    yield tally
+    for _ in clients:
+        tally.add(results.get(timeout=seconds + 120))
+    for client in clients:
+        client.join()
 
 
 def cpu(run: Running) -> float:
