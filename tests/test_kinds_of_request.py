@@ -160,16 +160,12 @@ class OverridesInProcessView:
 
 
 class TestDjango(Django, Wsgi):
-    head_content = range(100)
-
     def build(self, verifier: Verifier, mount: str = "") -> Any:
         self.configure(verifier, mount)
         return WSGIHandler()
 
 
 class TestDjangoAsgi(Django, Asgi):
-    head_content = range(100)
-
     def build(self, verifier: Verifier, mount: str = "") -> Any:
         self.configure(verifier, mount)
         return get_asgi_application()
@@ -199,8 +195,6 @@ def sync_only(get_response: Any) -> Any:
 
 
 class TestFastAPI(Asgi):
-    head_content = range(100)
-
     def build(self, verifier: Verifier, mount: str = "") -> FastAPI:
         app = FastAPI()
         self.seal = seal = FastAPISealgate(app, verifier, root_path=mount)

@@ -347,9 +347,11 @@ async def refuse(told: Answer, scope: Scope, receive: Receive, send: Send) -> No
             return
         prefix = "websocket.http"
     headers = [(name.lower().encode(), value.encode()) for name, value in told.headers]
+    # Not every server drops the content of an answer to HEAD: granian sends it over HTTP/2, which ends the stream.
+    content = b"" if method_of(scope) == "HEAD" else told.body
     with suppress(OSError):  # "If send() is called on a closed connection the server should raise [...] OSError" (ASGI)
         await send({"type": f"{prefix}.response.start", "status": told.status, "headers": headers})
-        await send({"type": f"{prefix}.response.body", "body": told.body, "more_body": False})
+        await send({"type": f"{prefix}.response.body", "body": content, "more_body": False})
 
 
 def proof(scope: Scope, demand: Require) -> Verified:
