@@ -172,23 +172,38 @@ impl<'a, 'py> Keep<'a, 'py> for Kept {
 fn build<'py>(py: Python<'py>, steps: &mut Drain<'_, Step>) -> PyResult<Bound<'py, PyAny>> {
     match steps.next() {
         Some(Step::Value(value)) => Ok(value.into_bound(py)),
-        Some(Step::Array(items)) => {
-            let list = PyList::empty(py);
-            for _ in 0..items {
-                list.append(build(py, steps)?)?;
-            }
-            Ok(list.into_any())
-        }
-        Some(Step::Object(members)) => {
-            let dict = PyDict::new(py);
-            for _ in 0..members {
-                let name = build(py, steps)?;
-                dict.set_item(name, build(py, steps)?)?;
-            }
-            Ok(dict.into_any())
-        }
+        Some(Step::Array(items)) => array(py, items, steps),
+        Some(Step::Object(members)) => object(py, members, steps),
         None => Ok(py.None().into_bound(py)),
     }
+}
+
+fn array<'py>(py: Python<'py>, items: usize, steps: &mut Drain<'_, Step>) -> PyResult<Bound<'py, PyAny>> {
+    let list = PyList::empty(py);
+    for _ in 0..items {
+        list.append(build(py, steps)?)?;
+    }
+    Ok(list.into_any())
+}
+
+fn object<'py>(py: Python<'py>, members: usize, steps: &mut Drain<'_, Step>) -> PyResult<Bound<'py, PyAny>> {
+    let dict = PyDict::new(py);
+    for _ in 0..members {
+        // Most values hold no others, and are taken as they are.
+        match (steps.next(), steps.next()) {
+            (Some(Step::Value(name)), Some(Step::Value(value))) => {
+                dict.set_item(name.into_bound(py), value.into_bound(py))?;
+            }
+            (Some(Step::Value(name)), Some(Step::Object(members))) => {
+                dict.set_item(name.into_bound(py), object(py, members, steps)?)?;
+            }
+            (Some(Step::Value(name)), Some(Step::Array(items))) => {
+                dict.set_item(name.into_bound(py), array(py, items, steps)?)?;
+            }
+            _ => break,
+        }
+    }
+    Ok(dict.into_any())
 }
 
 /// What a JSON text says.
