@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import random
 import string
+import sys
 from collections import Counter, OrderedDict, UserDict, defaultdict, deque, namedtuple
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -23,7 +26,7 @@ import pytest
 from judged import KEY
 from reference import Refused, canonical_json
 from sealed import envelope
-from sealgate import CanonicalizationError
+from sealgate import CanonicalizationError, Rejected
 from sealgate.envelope import Envelope
 
 COUNT = 10_000
@@ -259,3 +262,59 @@ def test_integers_and_floats_of_a_legacy_envelope_stay_what_they_are() -> None:
         assert same(value, own.open(own.seal(value)))
     with pytest.raises(CanonicalizationError):
         Envelope.legacy(KEY, form="jcs").seal(1.0)
+
+
+def test_no_reference_is_lost_and_none_is_kept() -> None:
+    """What is built shares its texts and numbers with what was walked, whether it is opened, sealed or refused."""
+    text, number, own = "a text of its own" * 3, 10**9 + 7, envelope()
+    value = {"a": text, "b": [number, {text: text}]}
+    sealed = own.seal(value)
+    calls: list[Callable[[], Any]] = [
+        lambda: own.seal(value),
+        lambda: own.open(sealed),
+        lambda: own.open({**sealed, "payload": [value]}),
+        lambda: own.seal([value, {1}]),
+        lambda: own.seal([value, 2.0]),
+    ]
+    for call in calls:
+        call_twice = [_counts(call, text, number) for _ in range(2)]
+        assert call_twice[0] == call_twice[1]
+
+
+def _counts(call: Callable[[], Any], *held: Any) -> list[int]:
+    for _ in range(50):
+        with suppress(CanonicalizationError, Rejected):
+            call()
+    gc.collect()
+    return [sys.getrefcount(each) for each in held]
+
+
+class _Waiting:
+    """Garbage that empties what it knows as soon as the collector runs."""
+
+    def __init__(self, victims: list[Any]) -> None:
+        self.itself, self.victims = self, victims
+
+    def __del__(self) -> None:
+        for victim in self.victims:
+            victim.clear()
+
+
+def test_what_a_finalizer_empties_meanwhile_is_opened_and_sealed_as_it_was() -> None:
+    """To make a dict may start the collector, which runs code of anybody."""
+    for call in (lambda own, document: own.open(document), lambda own, document: own.seal(document["payload"])):
+        rows = [{"name": f"row {n}", "cells": [n, [n + 0.5]]} for n in range(300)]
+        expected = json.loads(json.dumps(rows))
+        own = envelope()
+        document = own.seal(rows)
+        held = document["payload"]
+        gc.collect()
+        _Waiting([held, *held, *(row["cells"] for row in held)])
+        before = gc.get_threshold()
+        gc.set_threshold(20)
+        try:
+            made = call(own, document)
+        finally:
+            gc.set_threshold(*before)
+        assert [] == held  # it has run
+        assert same(expected, made if isinstance(made, list) else made["payload"])

@@ -13,13 +13,15 @@ import shutil
 import subprocess
 import sys
 from collections import OrderedDict, defaultdict
+from contextlib import suppress
 from typing import Any
 
 from canonical_documents import documents
-from sealgate import CanonicalizationError, Key, canonicalize, canonicalize_json
+from sealgate import CanonicalizationError, Envelope, Key, canonicalize, canonicalize_json
 
 _WALK = "--walk"
 _KEY = Key("thirty-two octets of key, for this")
+_ENVELOPE = Envelope("walk", keys="thirty-two octets of key, for it")
 
 
 class _Text(str):
@@ -56,9 +58,11 @@ def walk() -> None:
         canonical = canonicalize(value)
         assert canonicalize_json(json.dumps(value)) == canonical
         assert _KEY.sign(canonical) == _KEY.sign_json(value)
+        with suppress(CanonicalizationError):  # of what comes back as something else
+            assert _ENVELOPE.open(_ENVELOPE.seal(value)) == value
     refused = _refused()
     for value in refused:
-        for call in (canonicalize, _KEY.sign_json):
+        for call in (canonicalize, _KEY.sign_json, _ENVELOPE.seal):
             try:
                 call(value)
             except CanonicalizationError:
