@@ -1,5 +1,6 @@
 //! Verifying, in one order: a claim is read from a request, proven with a key ring, and concluded with the body.
 
+mod body;
 mod proof;
 mod response;
 
@@ -7,14 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::aws_sigv4;
 use crate::claims::Claims;
-use crate::content::{
-    Content, ReadBody, check_form_fields, check_json_fields, check_stated_content, read_document, read_json,
-};
+use crate::content::{Content, check_form_fields, check_json_fields, check_stated_content};
 use crate::coverage::{Aspect, ReplayClass};
 use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
-use crate::form::FormBody;
-use crate::json::Form as JsonForm;
 use crate::mac::{Hash, Sink as _};
 use crate::message_signature::{Covered, Message, SignatureInput};
 use crate::request::{CONTENT_TYPE, Fields, Params, Request, check_method, own_origin};
@@ -22,7 +19,6 @@ use crate::ring::{KeyRing, Signer};
 use crate::scheme::{Form, Scheme};
 use crate::signature_base::SignatureBase;
 use crate::target::{Origin, Target};
-use crate::templates::Templates;
 
 pub use proof::Proof;
 pub use response::ReceivedResponse;
@@ -206,76 +202,6 @@ impl Scheme {
                 let (claims, stated) = own.read(received.fields, received.target.clone()?)?;
                 Ok((claims, Stated::AwsSigV4(Box::new(stated))))
             }
-        }
-    }
-
-    /// Reads what a message says of itself in its body, and refuses what needs no key to be refused. Only for schemes
-    /// that have `claims_in_body`. `now`: Unix milliseconds.
-    pub fn read_claims(&self, claim: &Claim, body: &[u8], now: i64) -> Result<(Claim, Option<ReadBody>)> {
-        let templates = self.templates().filter(|_| self.claims_in_body());
-        let templates = templates.ok_or_else(|| Error::configuration("the scheme has no claims in the body"))?;
-        if body.is_empty() {
-            return Err(Error::new(Code::SignatureMissing, "no body, which would carry the signature"));
-        }
-        claim.is_readable.clone()?;
-        // Where the body is signed as received, it is only looked into: integers may have any digits.
-        let document = read_document(body, self.body_form().unwrap_or(JsonForm::PyjsonUtf8))?;
-        let mut claims = claim.claims.clone();
-        let complete = (|| {
-            templates.read_members(&document, self.hash, &mut claims)?;
-            claims.check_window(now, claim.max_age)?;
-            let others = claim.others.iter().map(|base| base.with_claims(&claims)).collect::<Result<_>>()?;
-            let read = match templates.base().selection() {
-                Some(selection) => Some(ReadBody::Members(selection.of(&document)?)),
-                None => self.read_signed(body)?,
-            };
-            Ok((claim.base.with_claims(&claims)?, others, read))
-        })();
-        match complete {
-            Ok((base, others, read)) => {
-                let claim = Claim {
-                    claims,
-                    base,
-                    others,
-                    components: None,
-                    aws_sigv4: None,
-                    digest: claim.digest.clone(),
-                    leaves_type: false,
-                    subject: claim.subject,
-                    is_readable: Ok(()),
-                    now,
-                    max_age: claim.max_age,
-                    uncovered_body: claim.uncovered_body,
-                    proven_target: None,
-                    body_limit: claim.body_limit,
-                };
-                Ok((claim, read))
-            }
-            Err(error) => Err(Error { key_id: claims.key_id, ..error }),
-        }
-    }
-
-    /// What is signed of the body that was received, where that is not the body as received. No body has no form: it is
-    /// signed as nothing, which is the form of no JSON text, and it has no members.
-    pub fn read_body(&self, claim: &Claim, body: &[u8]) -> Result<Option<ReadBody>> {
-        claim.is_readable.clone().or_else(|error| if body.is_empty() { Ok(()) } else { Err(error) })?;
-        self.read_signed(body)
-    }
-
-    /// The same, where the fields say that it can be read, or where that is not asked.
-    pub fn read_signed(&self, body: &[u8]) -> Result<Option<ReadBody>> {
-        let Some(base) = self.templates().map(Templates::base) else { return Ok(None) };
-        match (base.selection(), base.body_form()) {
-            _ if base.reads_form() => Ok(Some(ReadBody::Form(FormBody::read(body)?))),
-            (Some(_), _) if body.is_empty() => {
-                Err(Error::new(Code::BodyMalformed, "no body, whose members are signed"))
-            }
-            (Some(selection), _) => {
-                let document = read_document(body, selection.form())?;
-                Ok(Some(ReadBody::Members(selection.of(&document)?)))
-            }
-            (None, Some(form)) if !body.is_empty() => Ok(Some(ReadBody::Canonical(read_json(body, form)?))),
-            _ => Ok(None),
         }
     }
 
