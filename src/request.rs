@@ -353,7 +353,7 @@ pub(crate) fn own_origin<'a>(
 }
 
 /// The value of a field of ours that has to be there.
-pub(crate) fn required(fields: &dyn Fields, name: &FieldName) -> Result<Vec<u8>> {
+pub(crate) fn required<'a>(fields: &'a dyn Fields, name: &FieldName) -> Result<Cow<'a, [u8]>> {
     match own_field(fields, name)? {
         Some(value) if !value.is_empty() => Ok(value),
         _ => Err(Error::new(Code::SignatureMissing, format!("no field {}", name.lower()))),
@@ -361,12 +361,12 @@ pub(crate) fn required(fields: &dyn Fields, name: &FieldName) -> Result<Vec<u8>>
 }
 
 /// The value of a field of ours.
-pub(crate) fn own_field(fields: &dyn Fields, name: &FieldName) -> Result<Option<Vec<u8>>> {
+pub(crate) fn own_field<'a>(fields: &'a dyn Fields, name: &FieldName) -> Result<Option<Cow<'a, [u8]>>> {
     let value = fields.get(name)?;
     if value.as_ref().is_some_and(|value| value.len() > LONGEST_FIELD) {
         return Err(Error::malformed(format!("the field {} is over 8 KiB", name.lower())));
     }
-    Ok(value.map(Cow::into_owned))
+    Ok(value)
 }
 
 /// RFC 9110, 5.6.2.

@@ -126,8 +126,8 @@ pub fn verdict(scheme: &Scheme, message: &Message, ring: &KeyRing) -> Result<Acc
     let origins = std::slice::from_ref(&*ORIGIN);
     let target = target.as_ref().map_err(Clone::clone);
     let received = Received { method: &message.method, target, fields: &fields, origin: None, params: &[] };
-    let claim = scheme.claim(received, origins, terms)?;
-    let Proof { claim, read, signer } = scheme.prove(claim, ring, Some(&message.body), terms.body_limit)?;
+    let mut claim = scheme.claim(received, origins, terms)?;
+    let Proof { read, signer } = scheme.prove(&mut claim, ring, Some(&message.body), terms.body_limit)?;
     let replay = scheme.replay_key(&claim, ring.key_id(signer), Content::new(&message.body, read.as_ref()));
     let covered = scheme.covered(&claim).into_iter().map(str::to_owned).collect();
     Ok(Accepted { claim, signer, replay, covered })

@@ -130,9 +130,19 @@ class Verifier:
         without it none is: an unsigned one is refused, and of a signed one this is the proof.
         """
         if read_body is None and delivery is None and self.source is None:
-            verified, remembering = self._at_once(request, uncovered, awaits=False)
-            if remembering is not None:
-                run(remembering, "averify")
+            # `steps` in one call: nothing has to be waited for.
+            verified, remembered = self.scheme.verify(
+                request,
+                self.ring,
+                self.origins,
+                self._clock(),
+                self.max_age,
+                self.body_limit,
+                uncovered or None,
+                self.replay is not None,
+            )
+            if remembered is not None:
+                run(self._remember(remembered, verified), "averify")
             return verified
         proven: list[Verified] = []
         run(self.steps(request, read_body, uncovered, delivery, proven, awaits=False), "averify")
@@ -147,11 +157,6 @@ class Verifier:
         delivery: Delivery | None = None,
     ) -> Verified:
         """As `verify`, and awaits key sources, stores and bodies that are coroutines."""
-        if read_body is None and delivery is None and self.source is None:
-            verified, remembering = self._at_once(request, uncovered, awaits=True)
-            if remembering is not None:
-                await arun(remembering)
-            return verified
         proven: list[Verified] = []
         await arun(self.steps(request, read_body, uncovered, delivery, proven, awaits=True))
         return proven[0]
@@ -174,37 +179,11 @@ class Verifier:
         await arun(self.steps(request, lambda _: response.body, _NOTHING, None, proven, awaits=True, response=response))
         return proven[0]
 
-    def _at_once(
-        self, request: Request, uncovered: frozenset[str], *, awaits: bool
-    ) -> tuple[Verified, Steps[None] | None]:
-        """`steps` in one call, where keys and body are at hand: the proof, and the step that makes it count once."""
-        store = self.replay
-        verified, remembered = self.scheme.verify(
-            request,
-            self.ring,
-            self.origins,
-            self._clock(),
-            self.max_age,
-            self.body_limit,
-            uncovered or None,
-            store is not None,
-        )
-        if store is None or remembered is None:
-            return verified, None
-        return verified, self._remember(store, *remembered, verified, self.ring, awaits=awaits)
-
-    def _remember(
-        self,
-        store: replay_stores.ReplayStore,
-        key: bytes,
-        expires: int,
-        verified: Verified,
-        ring: KeyRing,
-        *,
-        awaits: bool,
-    ) -> Steps[None]:
+    def _remember(self, remembered: tuple[bytes, int], verified: Verified) -> Steps[None]:
+        if self.replay is None:
+            raise ConfigurationError("replay: off, and there is something to remember")
         try:
-            yield from replay_stores.remember(store, key, expires, self._quota(verified, ring), awaits=awaits)
+            yield from replay_stores.remember(self.replay, *remembered, self._quota(verified, self.ring), awaits=False)
         except (Rejected, Unavailable) as error:
             error.key_id = verified.key_id
             raise

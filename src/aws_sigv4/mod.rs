@@ -145,7 +145,7 @@ impl AwsSigV4 {
             let authorization = required(fields, &AUTHORIZATION)?;
             refuse_signed(&parameters)?;
             // A Date field says when the message was made, and not when it was signed.
-            Given::in_field(&authorization, required(fields, &DATE)?)?
+            Given::in_field(&authorization, required(fields, &DATE)?.into_owned())?
         };
         let created = TimeForm::AmzDate.parse(&given.time)?;
         let (key_id, scope) = Scope::parse(&given.credential, &created.text[..8], &self.regions, &self.services)?;

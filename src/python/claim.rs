@@ -104,7 +104,8 @@ impl Verified {
     /// What was proven in one go, of a request with this body.
     pub(super) fn new(
         scheme: &Bound<'_, Scheme>,
-        proof: Proof,
+        claim: verify::Claim,
+        proof: &Proof,
         ring: &ring::KeyRing,
         body: &Bound<'_, PyBytes>,
     ) -> PyResult<Self> {
@@ -112,7 +113,7 @@ impl Verified {
             body: Body::Octets(proven(&scheme.get().scheme, proof.read.as_ref(), body)?.unbind()),
             scheme: scheme.clone().unbind(),
             key_id: ring.key_id(proof.signer).map(str::to_owned),
-            claim: Arc::new(proof.claim),
+            claim: Arc::new(claim),
         })
     }
 }

@@ -252,19 +252,19 @@ impl Scheme {
     ) -> PyResult<(Verified, Option<ReplayKey<'py>>)> {
         let py = slf.py();
         let scheme = &slf.get().scheme;
-        let claim = slf.get().read(py, request, origins, terms(now, max_age, body_limit, uncovered)?)?;
+        let mut claim = slf.get().read(py, request, origins, terms(now, max_age, body_limit, uncovered)?)?;
         let received = request.body.as_ref().map(|body| body.bind(py));
         let octets = received.map(PyBytesMethods::as_bytes);
         let ring = &keys.0;
         let (proof, replay) = detached(py, octets.map_or(0, <[u8]>::len), || {
-            let proof = scheme.prove(claim, ring, octets, body_limit)?;
+            let proof = scheme.prove(&mut claim, ring, octets, body_limit)?;
             let content = Content::new(octets.unwrap_or_default(), proof.read.as_ref());
-            let replay = once.then(|| scheme.replay_key(&proof.claim, ring.key_id(proof.signer), content)).flatten();
+            let replay = once.then(|| scheme.replay_key(&claim, ring.key_id(proof.signer), content)).flatten();
             Ok::<_, Error>((proof, replay))
         })?;
         let replay = replay.map(|(key, expires)| (PyBytes::new(py, &key), expires));
         let Some(body) = received else { unreachable!("a proof is of a body") };
-        Ok((Verified::new(slf, proof, ring, body)?, replay))
+        Ok((Verified::new(slf, claim, &proof, ring, body)?, replay))
     }
 
     /// As `claim`, of a response to `request`.

@@ -6,11 +6,9 @@ use crate::error::{Code, Error, Result};
 use crate::ring::{KeyRing, Signer};
 use crate::scheme::Scheme;
 
-/// A request that was proven.
+/// How a claim was proven.
 pub struct Proof {
-    /// What it says of itself.
-    pub claim: Claim,
-    /// What was read of its body, where that is what is signed.
+    /// What was read of the body, where that is what is signed.
     pub read: Option<ReadBody>,
     /// Whose key it was.
     pub signer: Signer,
@@ -19,20 +17,13 @@ pub struct Proof {
 impl Scheme {
     /// Proves `claim` with keys of `ring` and the body that was received; None: it has not been read. `body_limit`:
     /// octets. Where the body itself is not signed, not an octet of it is looked at before the signature holds.
-    pub fn prove(&self, mut claim: Claim, ring: &KeyRing, body: Option<&[u8]>, body_limit: u64) -> Result<Proof> {
-        match self.steps(&mut claim, ring, body, body_limit) {
-            Ok((read, signer)) => Ok(Proof { claim, read, signer }),
-            Err(error) => Err(Error { key_id: error.key_id.or(claim.claims.key_id), ..error }),
-        }
+    /// `claim` is then complete: what it says in the body is in it.
+    pub fn prove(&self, claim: &mut Claim, ring: &KeyRing, body: Option<&[u8]>, body_limit: u64) -> Result<Proof> {
+        self.steps(claim, ring, body, body_limit)
+            .map_err(|error| Error { key_id: error.key_id.or_else(|| claim.claims.key_id.clone()), ..error })
     }
 
-    fn steps(
-        &self,
-        claim: &mut Claim,
-        ring: &KeyRing,
-        body: Option<&[u8]>,
-        body_limit: u64,
-    ) -> Result<(Option<ReadBody>, Signer)> {
+    fn steps(&self, claim: &mut Claim, ring: &KeyRing, body: Option<&[u8]>, body_limit: u64) -> Result<Proof> {
         let (signs_body, claims_in_body) = (self.signs_body(claim), self.claims_in_body());
         let mut signer = None;
         if !signs_body && !claims_in_body {
@@ -55,6 +46,6 @@ impl Scheme {
             self.authenticate(claim, ring, Content::new(signed, read.as_ref()))?
         };
         self.conclude(claim, body, claim.now)?;
-        Ok((read, signer))
+        Ok(Proof { read, signer })
     }
 }

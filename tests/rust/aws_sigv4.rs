@@ -4,7 +4,7 @@ use _native::request::FieldPairs;
 use _native::scheme::Scheme;
 use _native::sign::ToSign;
 use _native::target::{Origin, Target};
-use _native::verify::{Proof, Received, Terms};
+use _native::verify::{Received, Terms};
 use proptest::prelude::*;
 
 use crate::mac::{key, ring};
@@ -96,9 +96,8 @@ fn verdict(scheme: &Scheme, message: &Message, now: i64) -> Result<Vec<String>, 
         Terms { now: now * 1000, max_age: 300, body_limit: 1 << 20, uncovered_query: false, uncovered_body: false };
     let target = target.as_ref().map_err(Clone::clone);
     let received = Received { method: &message.method, target, fields: &fields, origin: None, params: &[] };
-    let claim = scheme.claim(received, &[origin()], terms)?;
-    let Proof { claim, .. } =
-        scheme.prove(claim, &ring(&[(Some("acme"), &[KEY])]), Some(&message.body), terms.body_limit)?;
+    let mut claim = scheme.claim(received, &[origin()], terms)?;
+    scheme.prove(&mut claim, &ring(&[(Some("acme"), &[KEY])]), Some(&message.body), terms.body_limit)?;
     Ok(scheme.covered(&claim).into_iter().map(str::to_owned).collect())
 }
 
