@@ -114,8 +114,9 @@ class Layer:
         body.replace(verified)
         if verified.query is not None:
             scope["query_string"] = verified.query.encode()
+            acts = acts_of(scope)
         self.policy.accepted(verified, method_of(scope), scope["path"], choice.route)
-        return Passed("proven", acts_of(scope), demand, verified, self.policy)
+        return Passed("proven", acts, demand, verified, self.policy)
 
 
 async def _answer(app: App, scope: Scope, receive: Receive, send: Send, delivery: Delivery) -> None:

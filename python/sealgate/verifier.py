@@ -131,6 +131,7 @@ class Verifier:
         """
         if read_body is None and delivery is None and self.source is None:
             # `steps` in one call: nothing has to be waited for.
+            store = self.replay
             verified, remembered = self.scheme.verify(
                 request,
                 self.ring,
@@ -139,10 +140,10 @@ class Verifier:
                 self.max_age,
                 self.body_limit,
                 uncovered or None,
-                self.replay is not None,
+                store is not None,
             )
-            if remembered is not None:
-                run(self._remember(remembered, verified), "averify")
+            if store is not None and remembered is not None:
+                run(self._remember(store, remembered, verified), "averify")
             return verified
         proven: list[Verified] = []
         run(self.steps(request, read_body, uncovered, delivery, proven, awaits=False), "averify")
@@ -179,11 +180,11 @@ class Verifier:
         await arun(self.steps(request, lambda _: response.body, _NOTHING, None, proven, awaits=True, response=response))
         return proven[0]
 
-    def _remember(self, remembered: tuple[bytes, int], verified: Verified) -> Steps[None]:
-        if self.replay is None:
-            raise ConfigurationError("replay: off, and there is something to remember")
+    def _remember(
+        self, store: replay_stores.ReplayStore, remembered: tuple[bytes, int], verified: Verified
+    ) -> Steps[None]:
         try:
-            yield from replay_stores.remember(self.replay, *remembered, self._quota(verified, self.ring), awaits=False)
+            yield from replay_stores.remember(store, *remembered, self._quota(verified, self.ring), awaits=False)
         except (Rejected, Unavailable) as error:
             error.key_id = verified.key_id
             raise
