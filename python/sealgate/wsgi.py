@@ -247,7 +247,12 @@ def prove(
     verified = settled(environ, demand, acts)
     if verified is None:
         verified = policy.verify(demand, request, lambda most: body.read(int(min(most, limit))), delivery)
-    settle(environ, demand, verified)
+    hand_over(environ, verified)
+    if verified.query is not None:
+        acts = acts_of(environ)
+    # For a layer further in, and for whoever reads it.
+    environ["sealgate.verified"] = verified
+    environ[_KEY] = Passed("proven", acts, demand, verified)
     return verified
 
 
@@ -261,13 +266,6 @@ def passed_in(environ: WSGIEnvironment) -> Passed | None:
     """What a layer of ours left there."""
     passed = environ.get(_KEY)
     return passed if type(passed) is Passed else None
-
-
-def settle(environ: WSGIEnvironment, demand: Require, verified: Verified) -> None:
-    """Leaves the verdict for a layer further in, and what was proven for whoever reads it."""
-    hand_over(environ, verified)
-    environ["sealgate.verified"] = verified
-    environ[_KEY] = Passed("proven", acts_of(environ), demand, verified)
 
 
 def hand_over(environ: WSGIEnvironment, verified: Verified) -> None:
