@@ -53,15 +53,21 @@ class TTLStore:
         return True
 
 
-def _case(add: Callable[[bytes, int], bool], at_most: int) -> Case:
-    """Fresh keys every time, so that the store is as full as a busy one's."""
+def _case(add: Callable[[bytes, int], bool], held: int, at_most: int) -> Case:
+    """Fresh keys every time, in a store that holds as many as the others' do: those of a busy minute."""
     key, expires = os.urandom(32), int(time.time()) + _LIFE
     if (add(key, expires), add(key, expires)) != (True, False):
         raise AssertionError("a store must know what it has seen")
 
-    def run(count: int) -> int:
+    def fresh(count: int) -> list[tuple[bytes, int]]:
         now = int(time.time())
-        pairs = [(os.urandom(32), now + 1 + place * _LIFE // count) for place in range(count)]
+        return [(os.urandom(32), now + 1 + place * _LIFE // count) for place in range(count)]
+
+    for key, expires in fresh(held):
+        add(key, expires)
+
+    def run(count: int) -> int:
+        pairs = fresh(count)
         begin = time.perf_counter_ns()
         for key, expires in pairs:
             add(key, expires)
@@ -71,12 +77,13 @@ def _case(add: Callable[[bytes, int], bool], at_most: int) -> Case:
 
 
 def _inserts(pace: Pace) -> Mapping[str, Case]:
-    at_most = 100 if pace.quick else 5_000
-    return {
-        "MemoryStore.add": _case(MemoryStore(10_000_000).add, at_most),
-        "dict check and set": _case(DictStore().add, at_most),
-        "cachetools.TTLCache": _case(TTLStore().add, at_most),
+    held, at_most = (1_000, 100) if pace.quick else (500_000, 5_000)
+    stores = {
+        "MemoryStore.add": MemoryStore(10_000_000),
+        "dict check and set": DictStore(),
+        "cachetools.TTLCache": TTLStore(),
     }
+    return {name: _case(store.add, held, at_most) for name, store in stores.items()}
 
 
 def _weight(pace: Pace) -> Iterable[Result]:

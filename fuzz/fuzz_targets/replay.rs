@@ -1,8 +1,7 @@
 //! The replay set against a model that never forgets. A step has six octets: key, scale, expiry (2), clock (2).
 #![no_main]
 
-use _native::error::Code;
-use _native::replay::ReplaySet;
+use _native::replay::{Refused, ReplaySet};
 use libfuzzer_sys::fuzz_target;
 
 const CAPACITY: usize = 24;
@@ -47,8 +46,8 @@ fuzz_target!(|text: &[u8]| {
                 accepted.push(Accepted { key, expires, latest: i64::MIN });
             }
             Ok(false) => assert!(known.next().is_some() || expires <= latest, "a new message refused"),
-            Err(error) => {
-                assert_eq!(Code::StoreFull, error.code);
+            Err(refused) => {
+                assert_eq!(Refused::Full, refused);
                 assert!(most >= CAPACITY, "full, though it is not");
             }
         }

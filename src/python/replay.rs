@@ -8,11 +8,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::error::{Code, Error};
-use crate::replay::{Key, Seen, SharedReplaySet};
+use crate::replay::{Key, Refused, Seen, SharedReplaySet};
 
-/// The system's clock, which costs a third of an insert, is looked at for every sixteenth key, and before any refusal: a
+/// The system's clock, which costs a third of an insert, is looked at for every 64th key, and before any refusal: a
 /// `now` that is late forgets later and takes nothing twice. Another clock may be a test's, and is always asked.
-const LOOKS: u32 = 16;
+const LOOKS: u32 = 64;
 
 /// A bounded, expiring set of replay keys, for one process.
 #[pyclass(frozen, subclass, module = "sealgate._native")]
@@ -73,17 +73,17 @@ impl ReplaySet {
     /// Of what this caller began: from here on it is `done`, or else `spent`.
     #[pyo3(signature = (key, expires, done, /))]
     fn finish(&self, key: &[u8], expires: i64, done: bool) -> PyResult<()> {
-        Ok(self.set.finish(whole(key)?, expires, done)?)
+        Ok(self.set.finish(whole(key)?, expires, done).map_err(Error::from)?)
     }
 
     /// Of what this caller began: it is as if it had never been seen.
     #[pyo3(signature = (key, expires, key_id=None, /))]
     fn release(&self, key: &[u8], expires: i64, key_id: Option<&str>) -> PyResult<()> {
-        Ok(self.set.release(whole(key)?, expires, key_id)?)
+        Ok(self.set.release(whole(key)?, expires, key_id).map_err(Error::from)?)
     }
 
     fn __len__(&self) -> PyResult<usize> {
-        Ok(self.set.count()?)
+        Ok(self.set.count().map_err(Error::from)?)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -99,7 +99,7 @@ impl ReplaySet {
         &self,
         py: Python<'_>,
         new: T,
-        enter: impl Fn(i64) -> Result<T, Error>,
+        enter: impl Fn(i64) -> Result<T, Refused>,
     ) -> PyResult<T> {
         let calls = self.calls.load(Ordering::Relaxed);
         self.calls.store(calls.wrapping_add(1), Ordering::Relaxed); // one that is lost between threads is no loss
@@ -109,7 +109,7 @@ impl ReplaySet {
                 _ => {}
             }
         }
-        Ok(enter(self.now(py)?)?)
+        Ok(enter(self.now(py)?).map_err(Error::from)?)
     }
 
     /// Whole Unix seconds.

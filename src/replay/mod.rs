@@ -12,7 +12,7 @@ use self::fingerprint::Fingerprints;
 use self::quota::Quotas;
 use self::slices::Slices;
 use self::table::{State, Table};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error};
 
 /// A SHA-256 of what makes the message this one.
 pub type Key = [u8; 32];
@@ -29,6 +29,31 @@ pub enum Seen {
     /// It was accepted, or answered without success, or has ended.
     Spent,
 }
+
+/// Why nothing was added. The store refuses then: nothing that counts is evicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It is full for all.
+    Full,
+    /// It is full for this key id.
+    ShareUsed,
+    /// A call before panicked.
+    Damaged,
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        let message = match refused {
+            Refused::Full => "the replay set is full",
+            Refused::ShareUsed => "the key id's share of the replay set is used up",
+            Refused::Damaged => "the replay set is damaged",
+        };
+        Self::new(Code::StoreFull, message)
+    }
+}
+
+/// The result of a call; in registers, since it is asked of each message.
+pub type Result<T> = std::result::Result<T, Refused>;
 
 /// Replay keys by the time they may be forgotten, as keyed fingerprints in one table.
 ///
@@ -126,10 +151,10 @@ impl ReplaySet {
         }
         let free = self.capacity.saturating_sub(self.len());
         if free == 0 {
-            return Err(Error::new(Code::StoreFull, "the replay set is full"));
+            return Err(Refused::Full);
         }
         if key_id.is_some_and(|key_id| self.quotas.held(key_id) >= free) {
-            return Err(Error::new(Code::StoreFull, "the key id's share of the replay set is used up"));
+            return Err(Refused::ShareUsed);
         }
         let tag = self.slices.enter(expires);
         if let Some(key_id) = key_id {

@@ -2,8 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::{Key, ReplaySet, Seen};
-use crate::error::{Code, Error, Result};
+use super::{Key, Refused, ReplaySet, Result, Seen};
 
 /// What gives one thread at a time the value; a parameter, so that a model checker can take its place.
 pub trait Lock<T> {
@@ -21,7 +20,7 @@ impl<T> Lock<T> for Mutex<T> {
 
     #[inline]
     fn with<R>(&self, call: impl FnOnce(&mut T) -> R) -> Result<R> {
-        let mut value = self.lock().map_err(|_| Error::new(Code::StoreFull, "the replay set is damaged"))?;
+        let mut value = self.lock().map_err(|_| Refused::Damaged)?;
         Ok(call(&mut value))
     }
 }

@@ -1,17 +1,12 @@
 use std::collections::{BTreeSet, HashMap};
 
-use _native::error::{Code, Result};
-use _native::replay::{Key, ReplaySet, Seen};
+use _native::replay::{Key, Refused, ReplaySet, Result, Seen};
 use proptest::prelude::*;
 
 fn key(number: u64) -> Key {
     let mut key = [7; 32];
     key[8..16].copy_from_slice(&number.to_be_bytes());
     key
-}
-
-fn refused<T>(answer: Result<T>) -> Option<Code> {
-    answer.err().map(|error| error.code)
 }
 
 #[test]
@@ -49,8 +44,8 @@ fn a_full_set_refuses_and_forgets_nothing() {
     let mut seen = ReplaySet::new(2);
     assert_eq!(Ok(true), seen.add(&key(1), 1_000, 0, None));
     assert_eq!(Ok(Seen::New), seen.begin(&key(2), 1_000, 0, None));
-    assert_eq!(Some(Code::StoreFull), refused(seen.add(&key(3), 1_000, 0, None)));
-    assert_eq!(Some(Code::StoreFull), refused(seen.begin(&key(3), 1_000, 0, None)));
+    assert_eq!(Err(Refused::Full), seen.add(&key(3), 1_000, 0, None));
+    assert_eq!(Err(Refused::Full), seen.begin(&key(3), 1_000, 0, None));
     assert_eq!(Ok(false), seen.add(&key(1), 1_000, 0, None));
     assert_eq!(Ok(Seen::Begun), seen.begin(&key(2), 1_000, 0, None));
     assert_eq!(Ok(true), seen.add(&key(3), 9_000, 8_000, None));
@@ -138,8 +133,7 @@ fn nobody_takes_more_than_what_is_left_for_all() {
     assert_eq!(125, fill(&mut seen, "third"));
     assert_eq!(0, fill(&mut seen, "greedy"));
     assert_eq!(Ok(true), seen.add(&key(0), 1_000, 0, Some("modest")));
-    let refusal = seen.add(&key(9_999), 1_000, 0, Some("greedy")).expect_err("its share is used up");
-    assert_eq!((Code::StoreFull, true), (refusal.code, refusal.message.contains("share")));
+    assert_eq!(Err(Refused::ShareUsed), seen.add(&key(9_999), 1_000, 0, Some("greedy")));
 }
 
 #[test]
@@ -148,7 +142,7 @@ fn all_that_is_left_is_for_who_has_no_key_id() {
     for number in 0..10 {
         assert_eq!(Ok(true), seen.add(&key(number), 1_000, 0, None));
     }
-    assert_eq!(Some(Code::StoreFull), refused(seen.add(&key(10), 1_000, 0, None)));
+    assert_eq!(Err(Refused::Full), seen.add(&key(10), 1_000, 0, None));
 }
 
 #[test]
@@ -156,12 +150,12 @@ fn a_share_is_given_back_by_time_and_by_release() {
     let mut seen = ReplaySet::new(4);
     assert_eq!(Ok(Seen::New), seen.begin(&key(1), 1_000, 0, Some("a")));
     assert_eq!(Ok(Seen::New), seen.begin(&key(2), 5_000, 0, Some("a")));
-    assert_eq!(Some(Code::StoreFull), refused(seen.begin(&key(3), 5_000, 0, Some("a"))));
+    assert_eq!(Err(Refused::ShareUsed), seen.begin(&key(3), 5_000, 0, Some("a")));
     seen.release(&key(2), 5_000, Some("a"));
     assert_eq!(Ok(true), seen.add(&key(3), 5_000, 0, Some("a")));
-    assert_eq!(Some(Code::StoreFull), refused(seen.add(&key(4), 5_000, 0, Some("a"))));
+    assert_eq!(Err(Refused::ShareUsed), seen.add(&key(4), 5_000, 0, Some("a")));
     assert_eq!(Ok(true), seen.add(&key(4), 5_000, 2_000, Some("a")));
-    assert_eq!(Some(Code::StoreFull), refused(seen.add(&key(5), 5_000, 2_000, Some("a"))));
+    assert_eq!(Err(Refused::ShareUsed), seen.add(&key(5), 5_000, 2_000, Some("a")));
 }
 
 #[test]
@@ -206,11 +200,11 @@ proptest! {
             match call {
                 0 => prop_assert_eq!(
                     rules.enter(number, expires, now, who, Seen::Spent).map(|seen| seen == Seen::New),
-                    seen.add(&key, expires, now, who).map_err(|error| error.code)
+                    seen.add(&key, expires, now, who)
                 ),
                 1 | 2 => prop_assert_eq!(
                     rules.enter(number, expires, now, who, Seen::Begun),
-                    seen.begin(&key, expires, now, who).map_err(|error| error.code)
+                    seen.begin(&key, expires, now, who)
                 ),
                 3 => {
                     let done = life % 2 == 0;
@@ -249,14 +243,7 @@ struct Entry {
 }
 
 impl Rules {
-    fn enter(
-        &mut self,
-        number: u64,
-        expires: i64,
-        now: i64,
-        who: Option<&'static str>,
-        state: Seen,
-    ) -> std::result::Result<Seen, Code> {
+    fn enter(&mut self, number: u64, expires: i64, now: i64, who: Option<&'static str>, state: Seen) -> Result<Seen> {
         let over = self.entries.values().map(|entry| entry.until).filter(|until| *until <= now).max();
         self.floor = self.floor.max(over.map_or(i64::MIN, |until| until - 1));
         self.entries.retain(|_, entry| entry.until > now);
@@ -268,8 +255,11 @@ impl Rules {
         }
         let free = self.capacity - self.entries.len();
         let held = self.entries.values().filter(|entry| entry.who == who).count();
-        if free == 0 || who.is_some() && held >= free {
-            return Err(Code::StoreFull);
+        if free == 0 {
+            return Err(Refused::Full);
+        }
+        if who.is_some() && held >= free {
+            return Err(Refused::ShareUsed);
         }
         self.entries.insert(number, Entry { until: (expires.div_euclid(128) + 1) * 128, who, state });
         Ok(Seen::New)

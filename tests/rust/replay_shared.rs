@@ -1,7 +1,6 @@
 //! The shared set under a model checker: each test runs every order in which its threads can take the lock.
 
-use _native::error::Result;
-use _native::replay::{Key, Lock, ReplaySet, Seen, SharedReplaySet};
+use _native::replay::{Key, Lock, ReplaySet, Result, Seen, SharedReplaySet};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
