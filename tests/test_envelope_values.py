@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from fractions import Fraction
+from functools import partial
 from pathlib import PurePosixPath
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
@@ -290,31 +291,70 @@ def _counts(call: Callable[[], Any], *held: Any) -> list[int]:
 
 
 class _Waiting:
-    """Garbage that empties what it knows as soon as the collector runs."""
+    """Garbage that changes what it knows as soon as the collector runs."""
 
-    def __init__(self, victims: list[Any]) -> None:
-        self.itself, self.victims = self, victims
+    def __init__(self, change: Callable[[], None]) -> None:
+        self.itself, self.change = self, change
 
     def __del__(self) -> None:
-        for victim in self.victims:
-            victim.clear()
+        self.change()
 
 
-def test_what_a_finalizer_empties_meanwhile_is_opened_and_sealed_as_it_was() -> None:
+def _emptied(rows: list[Any]) -> None:
+    for held in [*rows, *(value for row in rows for value in row.values() if isinstance(value, list)), rows]:
+        held.clear()
+
+
+def _other_values(rows: list[Any]) -> None:
+    for row in rows:
+        row["cells"] = "other"
+
+
+def _other_order(rows: list[Any]) -> None:
+    for row in rows:
+        row["cells"] = row.pop("cells")
+
+
+def _more(rows: list[Any]) -> None:
+    for row in rows:
+        row["other"] = 1
+
+
+@pytest.mark.parametrize("change", [_emptied, _other_values, _other_order, _more])
+@pytest.mark.parametrize("cells", [lambda n: [n, [n + 0.5]], lambda n: f"cell {n}"], ids=["lists", "leaves"])
+def test_what_a_finalizer_changes_meanwhile_is_opened_and_sealed_as_it_was(
+    cells: Callable[[int], Any], change: Callable[[list[Any]], None]
+) -> None:
     """To make a dict may start the collector, which runs code of anybody."""
     for call in (lambda own, document: own.open(document), lambda own, document: own.seal(document["payload"])):
-        rows = [{"name": f"row {n}", "cells": [n, [n + 0.5]]} for n in range(300)]
-        expected = json.loads(json.dumps(rows))
+        rows = [{"name": f"row {n}", "cells": cells(n)} for n in range(300)]
+        expected = json.loads(json.dumps(rows, sort_keys=True))
         own = envelope()
         document = own.seal(rows)
         held = document["payload"]
         gc.collect()
-        _Waiting([held, *held, *(row["cells"] for row in held)])
+        _Waiting(partial(change, held))
         before = gc.get_threshold()
         gc.set_threshold(20)
         try:
             made = call(own, document)
         finally:
             gc.set_threshold(*before)
-        assert [] == held  # it has run
-        assert same(expected, made if isinstance(made, list) else made["payload"])
+        assert json.dumps(expected) != json.dumps(held)  # it has run
+        payload = made if isinstance(made, list) else made["payload"]
+        assert json.dumps(expected) == json.dumps(payload)
+
+
+def test_what_is_opened_stands_in_canonical_order_whatever_the_order_of_the_document() -> None:
+    """Rows of one table in two orders, flat ones and others: the order of a document's members is not signed."""
+    own, rng = envelope(), random.Random(4)
+    names = [f"name {n}" for n in range(5)]
+    rows = [{name: [n] if n % 3 == 0 else n for name in names} for n in range(60)]
+    sealed = own.seal({"rows": rows})
+    for row in sealed["payload"]["rows"][::2]:
+        items = list(row.items())
+        rng.shuffle(items)
+        row.clear()
+        row.update(items)
+    assert json.dumps({"rows": rows}) == json.dumps(own.open(sealed))
+    assert json.dumps({"rows": rows}) == json.dumps(own.seal({"rows": sealed["payload"]["rows"]})["payload"])

@@ -9,8 +9,8 @@ const SOLIDUS: u8x16 = u8x16::new([b'\\'; 16]);
 const SPACE: u8x16 = u8x16::new([b' '; 16]);
 const TILDE: u8x16 = u8x16::new([b'~'; 16]);
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
+/// Octets of a string that are looked at before they are copied, and then copied at once: they stay at hand.
+const AT_ONCE: usize = 256;
 
 /// Writes a string in its quotes.
 pub fn write_string(text: &str, form: Form, out: &mut Vec<u8>) {
@@ -22,20 +22,22 @@ pub fn write_string(text: &str, form: Form, out: &mut Vec<u8>) {
     }
     out.reserve(octets.len() + 18);
     out.push(b'"');
-    // To copy a fixed number of octets is faster, and the last ones may as well be copied twice.
-    let (blocks, _) = octets.as_chunks::<16>();
-    let plain = blocks.iter().take_while(|block| marks_of_16(block, form) == 0);
-    let copied = 16 * plain.map(|block| out.extend_from_slice(block)).count();
-    if copied + 16 > octets.len()
-        && let Some(last) = octets.last_chunk()
-        && marks_of_16(last, form) == 0
-    {
-        out.truncate(start + 1 + octets.len() - 16);
-        out.extend_from_slice(last);
+    if octets.len() <= AT_ONCE && is_plain(octets, form) {
+        out.extend_from_slice(octets);
     } else {
-        write_characters(text, copied, form, out);
+        write_characters(text, 0, form, out);
     }
     out.push(b'"');
+}
+
+/// Whether all octets are plain; of fewer than 16 it does not say so.
+#[inline]
+fn is_plain(octets: &[u8], form: Form) -> bool {
+    let (blocks, _) = octets.as_chunks::<16>();
+    let Some(last) = octets.last_chunk() else { return false };
+    let marked = |block: &[u8; 16]| others(u8x16::new(*block), form);
+    // The last block may overlap.
+    blocks.iter().fold(marked(last), |marks, block| marks | marked(block)).to_bitmask() == 0
 }
 
 /// Writes what stands between the quotes, from an offset on.
@@ -93,7 +95,7 @@ fn short(octets: &[u8], form: Form) -> Option<[u8; 16]> {
     }
     let inside = load(octets);
     let quote = u128::from(b'"');
-    let is_plain = mark(inside, form == Form::Pyjson) >= octets.len();
+    let is_plain = mark(inside, form) >= octets.len();
     is_plain.then(|| (quote | inside << 8 | quote << (8 * (octets.len() + 1))).to_le_bytes())
 }
 
@@ -127,7 +129,7 @@ pub(super) fn plain(octets: &[u8], mut at: usize, form: Form) -> usize {
         at += 16;
     }
     let rest = &octets[at..];
-    at + mark(load(rest), form == Form::Pyjson).min(rest.len())
+    at + mark(load(rest), form).min(rest.len())
 }
 
 /// A bit for each octet that is not plain, the first one lowest.
@@ -150,23 +152,10 @@ pub(super) fn is_blank(block: &[u8; 16]) -> bool {
     (space | feed | carriage | tab).all()
 }
 
-/// The index of the first octet that is not plain, 16 where all are.
+/// The index of the first octet that is not plain, 32 where all are.
 #[inline]
-fn mark(octets: u128, ascii: bool) -> usize {
-    #[allow(clippy::cast_possible_truncation)] // one half after the other
-    let (low, high) = (marks(octets as u64, ascii), marks((octets >> 64) as u64, ascii));
-    ((u128::from(low) | u128::from(high) << 64).trailing_zeros() / 8) as usize
-}
-
-/// The high bit of the first octet that is not plain, and perhaps of later ones.
-#[inline]
-fn marks(chunk: u64, ascii: bool) -> u64 {
-    // Where an octet is 0, taking 1 away borrows; a borrow can reach later octets only.
-    let zero = |octets: u64| octets.wrapping_sub(ONES) & !octets;
-    let control = chunk.wrapping_sub(ONES * 0x20) & !chunk;
-    let special = zero(chunk ^ (ONES * u64::from(b'"'))) | zero(chunk ^ (ONES * u64::from(b'\\')));
-    let beyond = if ascii { chunk | zero(chunk ^ (ONES * 0x7F)) } else { 0 };
-    (control | special | beyond) & HIGHS
+fn mark(octets: u128, form: Form) -> usize {
+    marks_of_16(&octets.to_le_bytes(), form).trailing_zeros() as usize
 }
 
 /// What follows the reverse solidus in the short escape of an octet, where there is one.

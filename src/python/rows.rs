@@ -47,6 +47,8 @@ pub(super) struct Shape {
     start: usize,
     /// Where they begin in `written`.
     written: usize,
+    /// Whether a row gives them in order.
+    pub(super) is_sorted: bool,
 }
 
 impl Rows {
@@ -86,6 +88,7 @@ impl KnownNames {
     pub(super) fn learn<'a>(
         &mut self,
         rows: &mut Rows,
+        is_sorted: bool,
         given: &(impl Iterator<Item = (usize, usize)> + Clone),
         sorted: impl ExactSizeIterator<Item = &'a str>,
     ) {
@@ -94,7 +97,7 @@ impl KnownNames {
         if !is_worth_it || rows.learned == SHAPES {
             return;
         }
-        let shape = Shape { size, start: self.known.len(), written: self.written.len() };
+        let shape = Shape { size, start: self.known.len(), written: self.written.len(), is_sorted };
         rows.shapes[rows.learned] = shape;
         rows.learned += 1;
         self.known.extend(given.clone().map(|(address, _)| Known { address, place: 0, end: 0 }));

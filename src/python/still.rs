@@ -64,15 +64,15 @@ impl<'a, 'py> Still<'a, 'py> {
     pub(super) fn class(self) -> Bound<'py, PyType> {
         self.0.get_type()
     }
-
-    /// The object itself, which lives on when the walk is over.
-    #[inline]
-    pub(super) fn owned(self) -> Py<PyAny> {
-        self.0.to_owned().unbind()
-    }
 }
 
 impl<T> Still<'_, '_, T> {
+    /// The object itself, which lives on when the walk is over.
+    #[inline]
+    pub(super) fn owned(self) -> Py<T> {
+        self.0.to_owned().unbind()
+    }
+
     /// Where it is; no other object is there as long as it lives.
     #[inline]
     pub(super) fn address(self) -> usize {
@@ -139,6 +139,18 @@ impl<'a, 'py> Iterator for Pairs<'a, 'py> {
         // does not change.
         Some(unsafe { (Still(Borrowed::from_ptr(py, name)), Still(Borrowed::from_ptr(py, value))) })
     }
+}
+
+/// Where the names and the values of a dict are, in its order.
+pub(super) fn addresses(dict: &Bound<'_, PyDict>) -> impl Iterator<Item = (usize, usize)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (mut name, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: this is a dict, and `at` is 0 or what the last call left there, which `CPython` compares with the size
+        // that the dict has at the moment. What it gives is not looked at.
+        let is_there = unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut at, &raw mut name, &raw mut value) } != 0;
+        is_there.then(|| (name.addr(), value.addr()))
+    })
 }
 
 impl<'a, 'py> Still<'a, 'py, PyString> {

@@ -24,6 +24,8 @@ const HUGE: usize = 16 * 1024;
 /// Characters of a str that are looked at together, where what is written is handed on.
 const PIECE: usize = 128;
 
+/// Up to it a double holds every integer (RFC 8259, 6).
+const HELD: u64 = 1 << 53;
 /// Octets of memory that a thread keeps from one value to the next: fresh memory costs as much as what is written into it.
 const KEPT: usize = 4 * 1024 * 1024;
 
@@ -235,7 +237,7 @@ impl<'a, 'py, 's, K: Keep<'a, 'py>> Writer<'a, 'py, 's, K> {
         if let Some(shape) = shape
             && self.has_names(shape, dict.pairs())
         {
-            return self.known_object(shape, first, depth + 1);
+            return self.known_object(dict, shape, first, depth + 1);
         }
         self.members.truncate(first);
         self.object(dict, depth + 1, Some(rows).filter(|_| learn && shape.is_none()))
@@ -253,9 +255,9 @@ impl<'a, 'py, 's, K: Keep<'a, 'py>> Writer<'a, 'py, 's, K> {
     }
 
     /// The members from `first` on, whose names are those of `shape`.
-    fn known_object(&mut self, shape: Shape, first: usize, depth: usize) -> Written<'py> {
+    fn known_object(&mut self, dict: Still<'a, 'py, PyDict>, shape: Shape, first: usize, depth: usize) -> Written<'py> {
         self.out.push(b'{');
-        self.kept.object(shape.size);
+        self.kept.object(shape.size, shape.is_sorted.then_some(dict));
         for nth in 0..shape.size {
             let (name, place) = self.known.in_order(shape, nth);
             self.out.extend_from_slice(name);
@@ -278,7 +280,6 @@ impl<'a, 'py, 's, K: Keep<'a, 'py>> Writer<'a, 'py, 's, K> {
             self.members.reserve_exact(size);
         }
         self.out.push(b'{');
-        self.kept.object(size);
         for (name, value) in dict.pairs() {
             let kept = K::of_name(name);
             let name = self.name(name)?;
@@ -286,15 +287,21 @@ impl<'a, 'py, 's, K: Keep<'a, 'py>> Writer<'a, 'py, 's, K> {
         }
         // From the last to the first, and so taken from the end.
         let members = &mut self.members[first..];
-        members.sort_unstable_by(|a, b| b.order(a));
-        // Two equal names in a dict: subclasses of str may hash as they like.
-        if members.windows(2).any(|pair| pair[0].order(&pair[1]) == Ordering::Equal) {
-            return Err(self.refused("a name occurs twice"));
+        let is_sorted = members.is_sorted_by(|a, b| a.order(b) == Ordering::Less);
+        if is_sorted {
+            members.reverse();
+        } else {
+            members.sort_unstable_by(|a, b| b.order(a));
+            // Two equal names in a dict: subclasses of str may hash as they like.
+            if members.windows(2).any(|pair| pair[0].order(&pair[1]) == Ordering::Equal) {
+                return Err(self.refused("a name occurs twice"));
+            }
         }
+        self.kept.object(size, is_sorted.then_some(dict));
         if let Some(rows) = learn {
             let text = |name: Still<'a, 'py>| name.any().and_then(Still::utf8).map_or(0, |text| text.as_ptr().addr());
             let given = dict.pairs().map(|(name, _)| (name.address(), text(name)));
-            self.known.learn(rows, &given, self.members[first..].iter().rev().map(|member| member.name));
+            self.known.learn(rows, is_sorted, &given, self.members[first..].iter().rev().map(|member| member.name));
         }
         while self.members.len() > first
             && let Some(member) = self.members.pop()
@@ -315,7 +322,7 @@ impl<'a, 'py, 's, K: Keep<'a, 'py>> Writer<'a, 'py, 's, K> {
     #[inline(never)]
     fn huge_object(&mut self, dict: Still<'a, 'py, PyDict>, size: usize, depth: usize) -> Written<'py> {
         self.out.push(b'{');
-        self.kept.object(size);
+        self.kept.object(size, None);
         let mut members = Vec::with_capacity(size);
         for (name, value) in dict.pairs() {
             let kept = K::of_name(name);
@@ -394,6 +401,10 @@ impl<'a, 'py, 's, K: Keep<'a, 'py>> Writer<'a, 'py, 's, K> {
 
     fn integer(&mut self, integer: Still<'a, 'py, PyInt>) -> Written<'py> {
         let Some(small) = integer.small() else { return self.large_integer(integer) };
+        if small.unsigned_abs() <= HELD {
+            self.out.extend_from_slice(itoa::Buffer::new().format(small).as_bytes());
+            return Ok(());
+        }
         let (index, round) = (self.written(), self.options.round_integers);
         let written = write_integer(itoa::Buffer::new().format(small), Form::Jcs, round, index, &mut self.out);
         written.map_err(|_| self.refused("an integer that a double does not hold"))
