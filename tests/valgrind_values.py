@@ -74,7 +74,8 @@ def walk() -> None:
 def _shapes() -> list[Any]:
     row = {"id": 1, "name": "Ž", "nested": {"b": [], "a": {}}, "text": 'quote " and \N{SEEDLING}' * 40}
     rows = [{**row, "id": n} for n in range(40)]
-    tables = [rows, [*rows, {"id": 1}, *rows], tuple(rows), [dict(reversed(row.items())), *rows]]
+    leaves = [{"amount": n / 4, "id": n, "name": f"nr {n}"} for n in range(40)]
+    tables = [leaves, rows, [*rows, {"id": 1}, *rows], tuple(rows), [dict(reversed(row.items())), *rows]]
     return [
         *tables,
         OrderedDict(row),
