@@ -290,7 +290,8 @@ impl Origin {
     /// Whether a Host field names this origin.
     #[must_use]
     pub fn admits(&self, host: &[u8]) -> bool {
-        normalized_authority(host, self.scheme).is_some_and(|authority| authority == self.authority)
+        let is_same = || normalized_authority(host, self.scheme).is_some_and(|authority| authority == self.authority);
+        host == self.authority.as_bytes() || is_same()
     }
 
     /// As `parse` reads it.

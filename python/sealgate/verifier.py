@@ -143,7 +143,12 @@ class Verifier:
                 store is not None,
             )
             if store is not None and remembered is not None:
-                run(self._remember(store, remembered, verified), "averify")
+                asking = replay_stores.remember(store, *remembered, self._quota(verified, self.ring), awaits=False)
+                try:
+                    run(asking, "averify")
+                except (Rejected, Unavailable) as error:
+                    error.key_id = verified.key_id
+                    raise
             return verified
         proven: list[Verified] = []
         run(self.steps(request, read_body, uncovered, delivery, proven, awaits=False), "averify")
@@ -179,15 +184,6 @@ class Verifier:
         proven: list[Verified] = []
         await arun(self.steps(request, lambda _: response.body, _NOTHING, None, proven, awaits=True, response=response))
         return proven[0]
-
-    def _remember(
-        self, store: replay_stores.ReplayStore, remembered: tuple[bytes, int], verified: Verified
-    ) -> Steps[None]:
-        try:
-            yield from replay_stores.remember(store, *remembered, self._quota(verified, self.ring), awaits=False)
-        except (Rejected, Unavailable) as error:
-            error.key_id = verified.key_id
-            raise
 
     def steps(
         self,
