@@ -19,27 +19,22 @@ marked inside it does not open it. Middleware added before `Sealgate` stands ins
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, suppress
 from datetime import datetime
 from functools import reduce
-from http import HTTPStatus
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-from fastapi import FastAPI, HTTPException
-from fastapi.dependencies.models import Dependant
+from fastapi import FastAPI
 from fastapi.openapi.models import APIKey
 from fastapi.requests import HTTPConnection, Request
-from fastapi.responses import Response, StreamingResponse
 from fastapi.security.base import SecurityBase
-from fastapi.websockets import WebSocket, WebSocketState
+from fastapi.websockets import WebSocket
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
-from starlette.routing import Match
 
 from sealgate import policy
 from sealgate._native import Verified
-from sealgate.answer import answer_to
 from sealgate.asgi import (
     Body,
     Layer,
@@ -53,19 +48,11 @@ from sealgate.asgi import (
     proof,
     request_of,
 )
-from sealgate.exceptions import (
-    BodyUnreadable,
-    ConfigurationError,
-    FileMissing,
-    InvalidSignature,
-    NotCovered,
-    Rejected,
-    SignatureMissing,
-    Unavailable,
-)
-from sealgate.files import Answer as FileAnswer
-from sealgate.files import AsyncContent, SignedFiles
-from sealgate.policy import Choice, OnVerdict, Passed, Policy, Require, Rule, exempt, require
+from sealgate.exceptions import BodyUnreadable, ConfigurationError, InvalidSignature, NotCovered, SignatureMissing
+from sealgate.fastapi.dependency import Proof, answer_refusals, answer_refusals_of
+from sealgate.fastapi.files import file_response
+from sealgate.fastapi.routes import late_routes, proofs_of, route_of, rules_of
+from sealgate.policy import Choice, OnVerdict, Passed, Policy, exempt, require
 from sealgate.policy.openapi import security_name, security_scheme
 from sealgate.verifier import Verifier
 
@@ -83,27 +70,6 @@ __all__ = [
 
 _E = TypeVar("_E")
 _log = logging.getLogger("sealgate")
-
-
-class Proof(SecurityBase):
-    """A dependency: the proof that `demand` takes, or a refusal. In OpenAPI an API key in the signature's field."""
-
-    def __init__(self, demand: Require) -> None:
-        self.demand = demand
-        self.model = APIKey.model_validate(security_scheme(demand))
-        self.scheme_name = security_name(demand)
-
-    async def __call__(self, connection: HTTPConnection) -> Verified:
-        _answer_refusals_of(connection)
-        passed = passed_in(connection.scope)
-        try:
-            return proof(connection.scope, self.demand)
-        except Rejected as error:
-            if passed is None or passed.policy is None or not passed.policy.report_only:
-                raise
-            if passed.as_what != "report-only":  # which the log has already
-                passed.policy.refused(error, method_of(connection.scope), connection.scope["path"])
-            return cast("Verified", None)  # there is no proof, and the request shall pass
 
 
 class Sealgate(Proof):
@@ -139,7 +105,7 @@ class Sealgate(Proof):
         app.add_middleware(Layer, self.policy, root_path, self.choose)
         # add_middleware puts to the front, which is outermost
         app.user_middleware.append(Middleware(Recheck, self.policy, root_path, self.choose))
-        _answer_refusals(app.exception_handlers)
+        answer_refusals(app.exception_handlers)
 
     def require(self, *verifiers: Verifier, keys: Iterable[str] | None = None, uncovered: Iterable[str] = ()) -> Proof:
         """A dependency for routes, routers and includes: these verifiers (any of them) instead of the application's.
@@ -166,7 +132,7 @@ class Sealgate(Proof):
         if not (policy.any_rules() or default.reads_params):
             return Choice(default)
         try:
-            found = _route(self.app.router, scope)
+            found = route_of(self.app.router, scope)
         except Exception as error:  # noqa: BLE001  a convertor may fail on the path: what cannot be resolved is closed
             _log.warning("no route for %a: %s", scope["path"], type(error).__name__)
             return Choice(default)
@@ -202,7 +168,7 @@ class VerifiedBy(SecurityBase):
         self.scheme_name = security_name(self.policy.default)
 
     async def __call__(self, connection: HTTPConnection) -> Verified:
-        _answer_refusals_of(connection)
+        answer_refusals_of(connection)
         connection.scope.setdefault("sealgate.gate", self.policy)  # whose answer it is, where no layer stands before
         demand = self.policy.default
         with suppress(SignatureMissing, InvalidSignature):
@@ -237,50 +203,6 @@ class VerifiedBy(SecurityBase):
         return verified
 
 
-async def file_response(
-    request: Request,
-    files: SignedFiles,
-    param: str,
-    *,
-    token: str | None = None,
-    filename: str | None = None,
-    inline: bool = False,
-) -> Response:
-    """The file of `files` whose identifier is the route's parameter `param`, as far as `request` asks for it.
-
-    The request's proof has to cover it, or with a `scope` the `token`; `filename` and `inline` as of
-    `SignedFiles.answer`. A refusal is answered as the layer answers it; where there is no file `HTTPException(404)` is
-    raised. Raises `ConfigurationError` where the route has no such parameter.
-    """
-    scope = request.scope
-    passed = passed_in(scope)
-    try:
-        identifier = policy.received_param(request.path_params, scope["path"], param)
-        verified = None if passed is None else passed.proof(None, acts_of(scope))
-        proof = verified if files.scope is None and token is None else token
-        file = await files.aopen(identifier, proof, param=param)
-    except FileMissing as error:
-        policy.log_refusal(error, method_of(scope), scope["path"])
-        raise HTTPException(HTTPStatus.NOT_FOUND) from None
-    except (Rejected, Unavailable) as error:
-        return cast("Response", await _refuse(request, error))
-    return _FileResponse(files.answer(file, method_of(scope), request.headers.get, filename=filename, inline=inline))
-
-
-class _FileResponse(StreamingResponse):
-    """Closes the file, whatever becomes of the client."""
-
-    def __init__(self, answer: FileAnswer) -> None:
-        self._content = AsyncContent(answer.content)
-        super().__init__(self._content, answer.status, dict(answer.headers))
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._content.close()
-
-
 def _messages(chunks: AsyncIterator[bytes]) -> Receive:
     """The body as ASGI messages again, from a request that FastAPI may have read."""
 
@@ -296,106 +218,3 @@ def _messages(chunks: AsyncIterator[bytes]) -> Receive:
         return {"type": "http.request", "body": chunk, "more_body": True}
 
     return receive
-
-
-class _Found(NamedTuple):
-    """A route that the router will take. `rules`: innermost first; `proofs`: the dependencies that ask for one."""
-
-    path: str | None
-    rules: list[Rule]
-    proofs: list[Proof]
-    params: Mapping[str, Any]
-
-
-def _route(router: Any, scope: Scope) -> _Found | None:
-    """The route that a router takes: its first full match, or else one of those that it keeps for last."""
-    late = [route for each in router.routes for route in late_routes(each)]
-    return _first(router.routes, scope) or _first([*getattr(router, "_low_priority_routes", ()), *late], scope)
-
-
-def late_routes(route: Any) -> Iterator[Any]:
-    if hasattr(route, "effective_low_priority_routes"):  # of an included router
-        yield from route.effective_low_priority_routes()
-
-
-def _first(routes: Iterable[Any], scope: Scope) -> _Found | None:
-    probe = dict(scope)  # matching writes to it
-    for route in routes:
-        match, child = route.matches(probe)
-        if match is not Match.FULL:
-            continue
-        context, outer = route, list[Rule]()
-        while hasattr(route, "original_router"):  # an included one, whose own match says what is taken within
-            outer = [*rules_of(route.original_router, scope), *outer]
-            _, child, route, context = route._match(probe)
-        taken = getattr(context, "starlette_route", None) or context or route
-        dependant = getattr(context, "dependant", None) or getattr(taken, "dependant", None)
-        endpoint = child.get("endpoint")
-        found = _Found(
-            getattr(taken, "path", None),
-            [*rules_of(endpoint, scope), *outer],
-            [] if dependant is None else list(proofs_of(dependant)),
-            child.get("path_params", {}),
-        )
-        return _below(endpoint, {**scope, **child}, found)
-    return None
-
-
-def _below(mounted: Any, scope: Scope, found: _Found) -> _Found:
-    """What is required within a mounted application holds; what is exempt there opens nothing."""
-    router = getattr(mounted, "router", mounted)
-    if not hasattr(router, "routes"):
-        return found
-    inner = _route(router, scope)
-    if inner is None:
-        return found
-    required: list[Rule] = [rule for rule in inner.rules if isinstance(rule, Require)]
-    params = {**found.params, **inner.params}
-    return found._replace(rules=[*required, *found.rules], proofs=[*inner.proofs, *found.proofs], params=params)
-
-
-def rules_of(endpoint: Any, scope: Scope) -> list[Rule]:
-    cls = endpoint if isinstance(endpoint, type) else None  # Starlette's HTTPEndpoint
-    handler = method_of(scope).lower()
-    if handler == "head" and not hasattr(cls, handler):
-        handler = "get"
-    return list(policy.rules_of_view(endpoint, cls, handler))
-
-
-def proofs_of(dependant: Dependant) -> Iterator[Proof]:
-    if isinstance(dependant.call, Proof):
-        yield dependant.call
-    for inner in dependant.dependencies:
-        yield from proofs_of(inner)
-
-
-def _answer_refusals(handlers: MutableMapping[Any, Any]) -> None:
-    for kind in (Rejected, Unavailable):
-        handlers.setdefault(kind, _refuse)
-
-
-def _answer_refusals_of(connection: HTTPConnection) -> None:
-    """For applications that `Sealgate` does not know (mounted ones): Starlette keeps their handlers in the scope."""
-    handlers, _ = connection.scope.get("starlette.exception_handlers", ({}, {}))
-    _answer_refusals(handlers)
-
-
-async def _refuse(connection: Request | WebSocket, error: Rejected | Unavailable) -> Response | None:
-    """The layer's own answer, given from within."""
-    passed = passed_in(connection.scope)
-    if passed is None or passed.policy is None:
-        policy.log_refusal(error, method_of(connection.scope), connection.scope["path"])
-        gate: Policy | None = connection.scope.get("sealgate.gate")
-        told = answer_to(error) if gate is None else gate.answer_to(error)
-    else:
-        passed.policy.refused(error, method_of(connection.scope), connection.scope["path"])
-        told = passed.policy.answer_to(error)
-    response = Response(told.body, told.status, dict(told.headers))
-    if isinstance(connection, Request):
-        return response
-    waiting = connection.application_state is WebSocketState.CONNECTING
-    if waiting and "websocket.http.response" in (connection.scope.get("extensions") or {}):
-        await connection.send_denial_response(response)
-    else:
-        await connection.close(code=1008)
-    return None
