@@ -12,8 +12,10 @@ use crate::mac::{Hash, Sink as _};
 use crate::message_signature::{self as message, Choices, Policy};
 use crate::part::{Hole, Source};
 use crate::target::Target;
-use crate::templates::{Carriers, Templates};
+use crate::templates::{Carriers, Templates, carries_signature};
 
+/// Characters.
+const LONGEST_NAME: usize = 64;
 /// What the key of links is derived for, beside the scheme's name.
 const LINKS: &str = "sealgate links";
 
@@ -54,7 +56,7 @@ impl Scheme {
         let coverage = if templates.longest.is_some() { coverage.reusable() } else { coverage };
         let form = Form::Template(templates);
         let scheme = Self { name, hash, key, form, coverage, empty_body };
-        scheme.check_accepted(accept)?;
+        scheme.check(accept)?;
         Ok(scheme)
     }
 
@@ -64,7 +66,7 @@ impl Scheme {
         let coverage = Coverage::of_components(&policy.components, policy.nonce);
         let form = Form::Message(policy);
         let scheme = Self { name, hash: Hash::Sha256, key: KeyForm::Text, form, coverage, empty_body: false };
-        scheme.check_accepted(accept)?;
+        scheme.check(accept)?;
         Ok(scheme)
     }
 
@@ -72,7 +74,7 @@ impl Scheme {
     pub fn aws_sigv4(name: String, form: AwsSigV4, accept: Option<&BTreeSet<String>>) -> Result<Self> {
         let (hash, key, coverage) = (Hash::Sha256, KeyForm::Text, Coverage::of_aws_sigv4(&form));
         let scheme = Self { name, hash, key, form: Form::AwsSigV4(form), coverage, empty_body: false };
-        scheme.check_accepted(accept)?;
+        scheme.check(accept)?;
         Ok(scheme)
     }
 
@@ -192,6 +194,17 @@ impl Scheme {
         }
     }
 
+    /// The field, or else the query parameter, that carries the signature itself; None where it is written into the body.
+    #[must_use]
+    pub fn carrier(&self) -> Option<&str> {
+        let Form::Template(templates) = &self.form else {
+            return self.query().last().or(self.fields().last()).copied();
+        };
+        let fields = templates.fields.iter().map(|field| (field.written.as_str(), &field.grammar));
+        let query = templates.query.iter().map(|(name, grammar)| (name.as_str(), grammar));
+        fields.chain(query).find(|(_, grammar)| carries_signature(grammar)).map(|(name, _)| name)
+    }
+
     /// Whether the signature carries a key id.
     #[must_use]
     pub fn names_key(&self) -> bool {
@@ -220,7 +233,11 @@ impl Scheme {
         }
     }
 
-    fn check_accepted(&self, accept: Option<&BTreeSet<String>>) -> Result<()> {
+    fn check(&self, accept: Option<&BTreeSet<String>>) -> Result<()> {
+        // It stands in logs and reports, and in what is signed with a link's key.
+        if !(1..=LONGEST_NAME).contains(&self.name.len()) || !self.name.bytes().all(|octet| octet.is_ascii_graphic()) {
+            return Err(Error::configuration("name: a scheme's has 1 to 64 visible ASCII characters"));
+        }
         let weaknesses = self.coverage.weaknesses();
         match accept {
             Some(accepted) if !accepted.iter().map(String::as_str).eq(weaknesses.iter().copied()) => {

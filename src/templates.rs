@@ -325,7 +325,7 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-._~".contains(&octet))
 }
 
-fn carries_signature(grammar: &Grammar) -> bool {
+pub(crate) fn carries_signature(grammar: &Grammar) -> bool {
     grammar.holes().any(|hole| hole.source == Source::Signature)
 }
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from fastapi import Depends, FastAPI
 
 from fastapi_shop import Shop, shop_with_orders
 from judged import BODY, KEY, SLACK
-from sealgate import Verifier, schemes
+from sealgate import Scheme, Verifier, schemes
 from sealgate.fastapi import VerifiedBy
+from sealgate.policy import required
+from sealgate.policy.openapi import security_scheme
 
 
 def test_openapi_names_the_scheme_and_its_facts() -> None:
@@ -49,3 +52,22 @@ def test_openapi_names_what_a_dependency_alone_asks_for() -> None:
 def test_openapi_keys_hold_what_openapi_allows() -> None:
     odd = Verifier(schemes.body("X!Sig"), keys=KEY)
     assert Shop().seal.require(odd, BODY.verifier()).scheme_name == "body-X-Sig-or-body-X-Signature"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "place"),
+    [
+        (schemes.ADYEN_PLATFORMS, ("header", "HmacSignature")),
+        (schemes.MUX, ("header", "Mux-Signature")),
+        (schemes.AWS_SIGV4, ("header", "Authorization")),
+        (schemes.aws_sigv4(region="us-east-1", service="s3", presigned=60), ("query", "X-Amz-Signature")),
+        (schemes.signed_url(), ("query", "signature")),
+        (schemes.MAILGUN, ("header", "body")),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_openapi_names_the_field_or_parameter_of_the_signature_itself(scheme: Scheme, place: tuple[str, str]) -> None:
+    uncovered = {"body"} if "body-not-covered" in scheme.weaknesses() else set[str]()
+    verifier = Verifier(scheme, keys="61" * 32, origin="https://a.example", max_age=60)
+    told = security_scheme(required((verifier,), None, uncovered))
+    assert place == (told["in"], told["name"])

@@ -16,8 +16,18 @@ Templates = Mapping[str, str | Members]
 def mistake(**settings: Any) -> str:
     settings = {"base": "{@method}\n{body}", "fields": {"X-Sig": S}, "accept_weaknesses": None, **settings}
     with pytest.raises(ConfigurationError) as wrong:
-        Scheme("own", **settings)
+        Scheme(settings.pop("name", "own"), **settings)
     return str(wrong.value)
+
+
+@pytest.mark.parametrize("name", ["", " ", "a b", "a\nb", "\x00", "\u00e9", "x" * 65])
+def test_a_name_that_no_log_could_show_is_found(name: str) -> None:
+    said = "name: a scheme's has 1 to 64 visible ASCII characters"
+    assert said == mistake(name=name)
+    with pytest.raises(ConfigurationError, match=said):
+        Scheme.message_signature(name)
+    with pytest.raises(ConfigurationError, match=said):
+        Scheme.aws_sigv4(name, region=None, service=None)
 
 
 @pytest.mark.parametrize(

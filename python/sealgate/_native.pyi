@@ -430,6 +430,9 @@ class Scheme:
     def fields(self) -> tuple[str, ...]:
         """Names of the header fields that carry the signature."""
     @property
+    def carrier(self) -> str | None:
+        """The header field, or else the query parameter, of the signature itself; None where the body carries it."""
+    @property
     def members(self) -> tuple[str, ...]:
         """Pointers to the members of the body that carry the signature."""
     @property

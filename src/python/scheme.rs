@@ -203,6 +203,11 @@ impl Scheme {
     }
 
     #[getter]
+    fn carrier(&self) -> Option<&str> {
+        self.scheme.carrier()
+    }
+
+    #[getter]
     fn members<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.scheme.members())
     }

@@ -20,8 +20,8 @@ def security_scheme(demand: Require) -> dict[str, Any]:
     facts = [_facts(scheme) for scheme in schemes]
     return {
         "type": "apiKey",
-        "in": "header" if schemes[0].fields or not schemes[0].query else "query",
-        "name": _field(schemes[0]),
+        "in": "query" if schemes[0].carrier in schemes[0].query else "header",
+        "name": _carrier(schemes[0]),
         "description": "HMAC signature of the request: " + " or ".join(scheme.name for scheme in schemes),
         "x-sealgate": facts[0] if len(facts) == 1 else {"any_of": facts},
     }
@@ -29,13 +29,12 @@ def security_scheme(demand: Require) -> dict[str, Any]:
 
 def security_name(demand: Require) -> str:
     """Its name under components (OpenAPI 3.1, 4.8.7)."""
-    names = "-or-".join(f"{verifier.scheme.name}-{_field(verifier.scheme)}" for verifier in demand.verifiers)
+    names = "-or-".join(f"{verifier.scheme.name}-{_carrier(verifier.scheme)}" for verifier in demand.verifiers)
     return re.sub(r"[^a-zA-Z0-9._-]", "-", names)
 
 
-def _field(scheme: Scheme) -> str:
-    """The field or query parameter that carries the signature itself: written last. Some write it into the body."""
-    return (*scheme.query, *scheme.fields)[-1] if scheme.fields or scheme.query else "body"
+def _carrier(scheme: Scheme) -> str:
+    return scheme.carrier or "body"
 
 
 def _facts(scheme: Scheme) -> dict[str, Any]:
