@@ -71,7 +71,9 @@ _RAZORPAY = "verify(m.decode(), h['X-Razorpay-Signature'], k)"
 _SQUARE = "verify(request_body=m.decode(), signature_header=h[f], signature_key=k, notification_url=u)"
 _HUBSPOT = "verify(h['X-HubSpot-Signature-v3'], k, m.decode(), u, 'POST', 'v3', h['X-HubSpot-Request-Timestamp'])"
 _WORKOS = "verify(event_body=m, event_signature=h['WorkOS-Signature'].replace(',v1', ', v1'), secret=k)"
-_RESEND = "verify({'payload': m.decode(), 'headers': {n: h['svix-' + n] for n in names}, 'webhook_secret': k})"
+_RESEND_FIELDS = "{'id': h['svix-id'], 'timestamp': h['svix-timestamp'], 'signature': h['svix-signature']}"
+#: It parses the body as well, and cannot be told not to.
+_RESEND = f"verify({{'payload': m.decode(), 'headers': {_RESEND_FIELDS}, 'webhook_secret': k}})"
 _TWILIO = RequestValidator(KEY).validate
 LIBRARIES = [
     Library(
@@ -93,7 +95,7 @@ LIBRARIES = [
         "RESEND",
         "resend",
         _RESEND,
-        {"verify": resend.Webhooks.verify, "names": ("id", "timestamp", "signature"), "k": _WHSEC},
+        {"verify": resend.Webhooks.verify, "k": _WHSEC},
         key=_WHSEC,
     ),
     Library(

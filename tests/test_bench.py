@@ -53,6 +53,8 @@ def test_presets_are_compared_with_the_libraries_of_their_providers(rows: list[d
         *(("STRIPE", "stripe"), ("SLACK", "slack_sdk"), ("STANDARD_WEBHOOKS", "standardwebhooks"), ("SVIX", "svix")),
         *(("TWILIO", "twilio"), ("GITHUB", "gidgethub"), ("RAZORPAY", "razorpay"), ("HUBSPOT", "hubspot-api-client")),
         *(("PADDLE", "paddle-python-sdk"), ("LINE", "line-bot-sdk"), ("SQUARE", "squareup"), ("WORKOS", "workos")),
+        *(("RESEND", "resend"), ("TWILIO_JSON", "twilio, JSON"), ("BOX", "box-sdk-gen"), ("MAILGUN", "mailgun")),
+        *(("ADYEN", "adyen"), ("ADYEN_PLATFORMS", "adyen, platforms")),
     }
     expected = {(f"schemes.{preset}", library) for preset, library in libraries}
     assert expected == names(rows, "verify a webhook of 1 KiB")

@@ -358,3 +358,77 @@ def test_what_is_opened_stands_in_canonical_order_whatever_the_order_of_the_docu
         row.update(items)
     assert json.dumps({"rows": rows}) == json.dumps(own.open(sealed))
     assert json.dumps({"rows": rows}) == json.dumps(own.seal({"rows": sealed["payload"]["rows"]})["payload"])
+
+
+def _added(rows: list[dict[str, Any]], is_odd: bool) -> None:
+    for row in rows:
+        if is_odd:
+            row["unsigned"] = True
+        else:
+            row.pop("unsigned", None)
+
+
+def _taken(rows: list[dict[str, Any]], is_odd: bool) -> None:
+    for n, row in enumerate(rows):
+        if is_odd:
+            row.pop("name", None)
+        else:
+            row["name"] = f"row {n}"
+
+
+def _cleared(rows: list[dict[str, Any]], is_odd: bool) -> None:
+    if is_odd:
+        for row in rows:
+            row.clear()
+
+
+class _Row:
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.cell, self.name = row["cell"], row["name"]
+
+
+def _of_an_instance(row: dict[str, Any]) -> dict[str, Any]:
+    """Its names stand in its class."""
+    return vars(_Row(row))
+
+
+@pytest.mark.parametrize("change", [_added, _taken, _cleared])
+@pytest.mark.parametrize("made", [dict, _of_an_instance], ids=["dicts", "of instances"])
+@pytest.mark.parametrize("done", range(8))
+def test_what_every_collection_changes_is_opened_and_sealed_as_it_was_signed(
+    done: int, made: Callable[[dict[str, Any]], dict[str, Any]], change: Callable[[list[dict[str, Any]], bool], None]
+) -> None:
+    """In the middle of a copy too: what was there before and what is there after are two different things."""
+    own = envelope()
+    rows = [made({"cell": f"cell {n}", "name": f"row {n}"}) for n in range(400)]
+    expected = own.seal(rows)["payload"]
+    document = {**own.seal(rows), "payload": rows}
+    collections = 0
+
+    def collected(phase: str, _: object) -> None:
+        nonlocal collections
+        collections += phase == "start"
+        if phase == "start" and collections > done:
+            change(rows, collections % 2 == 1)
+
+    held = [dict[str, Any]() for _ in range(200)]  # all that the interpreter keeps for later dicts
+    before = gc.get_threshold()
+    gc.callbacks.append(collected)
+    gc.set_threshold(1)
+    try:
+        opened = _unless_refused(lambda: own.open(document))
+        sealed = _unless_refused(lambda: own.seal(rows))
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(collected)
+    assert opened is None or repr(expected) == repr(opened)
+    assert sealed is None or repr(sealed["payload"]) == repr(own.open(sealed)) == repr(
+        json.loads(json.dumps(sealed["payload"]))
+    )
+    assert 200 == len(held)
+
+
+def _unless_refused(call: Callable[[], Any]) -> Any:
+    with suppress(CanonicalizationError, Rejected):
+        return call()
+    return None

@@ -63,6 +63,16 @@ def test_openapi_keys_hold_what_openapi_allows() -> None:
         (schemes.aws_sigv4(region="us-east-1", service="s3", presigned=60), ("query", "X-Amz-Signature")),
         (schemes.signed_url(), ("query", "signature")),
         (schemes.MAILGUN, ("header", "body")),
+        (
+            Scheme(
+                "both",
+                base="{@method}\n{@target-uri}\n{body}",
+                fields={"sig": "{signature:hex}"},
+                query={"sig": "{key_id}"},
+                accept_weaknesses=None,
+            ),
+            ("header", "sig"),
+        ),
     ],
     ids=lambda value: getattr(value, "name", None),
 )

@@ -8,7 +8,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
-use super::still::{Still, addresses};
+use super::LARGE;
+use super::still::{PausedCollector, Still};
 
 /// Keeps of the values that are walked, in the order in which they are written; by itself nothing.
 pub(super) trait Keep<'a, 'py> {
@@ -115,7 +116,13 @@ impl Kept {
 
     /// What `octets`, which were written of it, say.
     pub(super) fn build<'py>(mut self, py: Python<'py>, octets: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-        if self.is_same { build(py, &mut self.steps.drain(..)) } else { loads(py, octets) }
+        if !self.is_same {
+            return loads(py, octets);
+        }
+        // To make a dict may start the collector, and so code of anybody: in the middle of `dict.copy()` too, of which
+        // `CPython` 3.11 takes the size after the members, so that what changes meanwhile is half copied.
+        let _paused = PausedCollector::new(py);
+        Builder { py, steps: self.steps.drain(..), is_unchanged: octets.len() < LARGE }.value()
     }
 
     fn other(&mut self) -> bool {
@@ -174,75 +181,69 @@ impl<'a, 'py> Keep<'a, 'py> for Kept {
     }
 }
 
-fn build<'py>(py: Python<'py>, steps: &mut Drain<'_, Step>) -> PyResult<Bound<'py, PyAny>> {
-    match steps.next() {
-        Some(Step::Value(value)) => Ok(value.into_bound(py)),
-        Some(Step::Array(items)) => array(py, items, steps),
-        Some(Step::Object(members)) => object(py, members, steps),
-        Some(Step::Sorted(members)) => sorted(py, members, steps),
-        None => Ok(py.None().into_bound(py)),
-    }
+/// Builds a value once more, while no other code runs.
+struct Builder<'s, 'py> {
+    py: Python<'py>,
+    steps: Drain<'s, Step>,
+    /// Nor has it since the value was written: the interpreter's lock was not given up.
+    is_unchanged: bool,
 }
 
-fn array<'py>(py: Python<'py>, items: usize, steps: &mut Drain<'_, Step>) -> PyResult<Bound<'py, PyAny>> {
-    let list = PyList::empty(py);
-    for _ in 0..items {
-        list.append(build(py, steps)?)?;
-    }
-    Ok(list.into_any())
-}
-
-fn sorted<'py>(py: Python<'py>, members: usize, steps: &mut Drain<'_, Step>) -> PyResult<Bound<'py, PyAny>> {
-    if let Some(Step::Value(dict)) = steps.next()
-        && let Some(copy) = copy(dict.bind(py).cast()?, &steps.as_slice()[..2 * members])?
-    {
-        steps.take(2 * members).for_each(drop);
-        return Ok(copy.into_any());
-    }
-    object(py, members, steps)
-}
-
-fn object<'py>(py: Python<'py>, members: usize, steps: &mut Drain<'_, Step>) -> PyResult<Bound<'py, PyAny>> {
-    let built = PyDict::new(py);
-    for _ in 0..members {
-        // Most values hold no others, and are taken as they are.
-        match (steps.next(), steps.next()) {
-            (Some(Step::Value(name)), Some(Step::Value(value))) => {
-                built.set_item(name.into_bound(py), value.into_bound(py))?;
-            }
-            (Some(Step::Value(name)), Some(Step::Object(members))) => {
-                built.set_item(name.into_bound(py), object(py, members, steps)?)?;
-            }
-            (Some(Step::Value(name)), Some(Step::Sorted(members))) => {
-                built.set_item(name.into_bound(py), sorted(py, members, steps)?)?;
-            }
-            (Some(Step::Value(name)), Some(Step::Array(items))) => {
-                built.set_item(name.into_bound(py), array(py, items, steps)?)?;
-            }
-            _ => break,
+impl<'py> Builder<'_, 'py> {
+    fn value(&mut self) -> PyResult<Bound<'py, PyAny>> {
+        match self.steps.next() {
+            Some(Step::Value(value)) => Ok(value.into_bound(self.py)),
+            Some(Step::Array(items)) => self.array(items),
+            Some(Step::Object(members)) => self.object(members),
+            Some(Step::Sorted(members)) => self.sorted(members),
+            None => Ok(self.py.None().into_bound(self.py)),
         }
     }
-    Ok(built.into_any())
-}
 
-/// A copy of a dict whose members hold no others: it takes half as long as to insert each. The dict may have changed since
-/// it was written, so it is the copy that is compared.
-fn copy<'py>(dict: &Bound<'py, PyDict>, steps: &[Step]) -> PyResult<Option<Bound<'py, PyDict>>> {
-    let (members, _) = steps.as_chunks();
-    if members.iter().any(|[_, value]| !matches!(value, Step::Value(_))) {
-        return Ok(None);
+    fn array(&mut self, items: usize) -> PyResult<Bound<'py, PyAny>> {
+        let list = PyList::empty(self.py);
+        for _ in 0..items {
+            list.append(self.value()?)?;
+        }
+        Ok(list.into_any())
     }
-    let copy = dict.copy()?;
-    // Of a dict that changes in the middle of this, `CPython` 3.11 copies the members first and takes the size later.
-    let is_same = copy.len() == members.len() && has_members(&copy, members);
-    Ok(is_same.then_some(copy))
-}
 
-/// Whether a dict of so many members has these.
-fn has_members(dict: &Bound<'_, PyDict>, members: &[[Step; 2]]) -> bool {
-    let is_at = |step: &Step, address| matches!(step, Step::Value(value) if value.as_ptr().addr() == address);
-    let mut pairs = members.iter().zip(addresses(dict));
-    pairs.all(|([first, second], (name, value))| is_at(first, name) && is_at(second, value))
+    /// Where its members hold no others, a copy of the dict takes half as long as to insert each.
+    fn sorted(&mut self, members: usize) -> PyResult<Bound<'py, PyAny>> {
+        let dict = self.steps.next();
+        let (pairs, _) = self.steps.as_slice()[..2 * members].as_chunks();
+        let holds_others = pairs.iter().any(|[_, value]| !matches!(value, Step::Value(_)));
+        match dict {
+            Some(Step::Value(dict)) if self.is_unchanged && !holds_others => {
+                self.steps.by_ref().take(2 * members).for_each(drop);
+                Ok(dict.bind(self.py).cast::<PyDict>()?.copy()?.into_any())
+            }
+            _ => self.object(members),
+        }
+    }
+
+    fn object(&mut self, members: usize) -> PyResult<Bound<'py, PyAny>> {
+        let (py, dict) = (self.py, PyDict::new(self.py));
+        for _ in 0..members {
+            // Most values hold no others, and are taken as they are.
+            match (self.steps.next(), self.steps.next()) {
+                (Some(Step::Value(name)), Some(Step::Value(value))) => {
+                    dict.set_item(name.into_bound(py), value.into_bound(py))?;
+                }
+                (Some(Step::Value(name)), Some(Step::Object(members))) => {
+                    dict.set_item(name.into_bound(py), self.object(members)?)?;
+                }
+                (Some(Step::Value(name)), Some(Step::Sorted(members))) => {
+                    dict.set_item(name.into_bound(py), self.sorted(members)?)?;
+                }
+                (Some(Step::Value(name)), Some(Step::Array(items))) => {
+                    dict.set_item(name.into_bound(py), self.array(items)?)?;
+                }
+                _ => break,
+            }
+        }
+        Ok(dict.into_any())
+    }
 }
 
 /// What a JSON text says.

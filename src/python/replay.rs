@@ -10,8 +10,9 @@ use pyo3::types::PyString;
 use crate::error::{Code, Error};
 use crate::replay::{Key, Refused, Seen, SharedReplaySet};
 
-/// The system's clock, which costs a third of an insert, is looked at for every 64th key, and before any refusal: a
-/// `now` that is late forgets later and takes nothing twice. Another clock may be a test's, and is always asked.
+/// The system's clock, which costs a third of an insert, is looked at for every 64th key, and before any refusal: with a
+/// `now` that is late it forgets later and takes nothing twice, and a key that has ended meanwhile, which a verifier has
+/// refused before, may be new once. Another clock may be a test's, and is always asked.
 const LOOKS: u32 = 64;
 
 /// A bounded, expiring set of replay keys, for one process.
@@ -45,7 +46,7 @@ impl ReplaySet {
         })
     }
 
-    /// True if `key` (32 octets) is new, False if it is known or has ended, by the clock or what was forgotten.
+    /// True if `key` (32 octets) is new, False if it is known or has ended, by what the clock said last.
     #[pyo3(signature = (key, expires, key_id=None, /))]
     fn add(&self, py: Python<'_>, key: &[u8], expires: i64, key_id: Option<&str>) -> PyResult<bool> {
         let key = whole(key)?;

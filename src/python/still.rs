@@ -141,16 +141,26 @@ impl<'a, 'py> Iterator for Pairs<'a, 'py> {
     }
 }
 
-/// Where the names and the values of a dict are, in its order.
-pub(super) fn addresses(dict: &Bound<'_, PyDict>) -> impl Iterator<Item = (usize, usize)> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let (mut name, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
-        // SAFETY: this is a dict, and `at` is 0 or what the last call left there, which `CPython` compares with the size
-        // that the dict has at the moment. What it gives is not looked at.
-        let is_there = unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut at, &raw mut name, &raw mut value) } != 0;
-        is_there.then(|| (name.addr(), value.addr()))
-    })
+/// As long as this lives the garbage collector does not run, and with it no finalizer.
+pub(super) struct PausedCollector<'py> {
+    _py: Python<'py>,
+    was_on: bool,
+}
+
+impl<'py> PausedCollector<'py> {
+    pub(super) fn new(py: Python<'py>) -> Self {
+        // SAFETY: the interpreter's lock is held (`py`), which is all that this asks for; it says what was before.
+        Self { _py: py, was_on: unsafe { ffi::PyGC_Disable() } != 0 }
+    }
+}
+
+impl Drop for PausedCollector<'_> {
+    fn drop(&mut self) {
+        if self.was_on {
+            // SAFETY: as above: this cannot outlive `'py`.
+            unsafe { ffi::PyGC_Enable() };
+        }
+    }
 }
 
 impl<'a, 'py> Still<'a, 'py, PyString> {

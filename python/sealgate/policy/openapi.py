@@ -18,10 +18,11 @@ def security_scheme(demand: Require) -> dict[str, Any]:
     """
     schemes = [verifier.scheme for verifier in demand.verifiers]
     facts = [_facts(scheme) for scheme in schemes]
+    first = schemes[0]
     return {
         "type": "apiKey",
-        "in": "query" if schemes[0].carrier in schemes[0].query else "header",
-        "name": _carrier(schemes[0]),
+        "in": "query" if first.carrier in first.query and first.carrier not in first.fields else "header",
+        "name": _carrier(first),
         "description": "HMAC signature of the request: " + " or ".join(scheme.name for scheme in schemes),
         "x-sealgate": facts[0] if len(facts) == 1 else {"any_of": facts},
     }
