@@ -227,8 +227,9 @@ impl Claims {
 }
 
 fn plain(text: &[u8], least: usize, what: &'static str) -> Result<String> {
-    if !(least..=256).contains(&text.len()) || !text.iter().all(|octet| (0x20..0x7F).contains(octet)) {
-        return Err(Error::malformed(format!("{what}: {least} to 256 printable characters")));
+    let is_plain = text.iter().fold(true, |plain, octet| plain & (0x20..0x7F).contains(octet));
+    match std::str::from_utf8(text) {
+        Ok(text) if is_plain && (least..=256).contains(&text.len()) => Ok(text.to_owned()),
+        _ => Err(Error::malformed(format!("{what}: {least} to 256 printable characters"))),
     }
-    Ok(String::from_utf8_lossy(text).into_owned())
 }

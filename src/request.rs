@@ -18,11 +18,24 @@ pub(crate) static CONTENT_RANGE: LazyLock<FieldName> = LazyLock::new(|| FieldNam
 static CONTENT_LENGTH: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-length"));
 
 /// A field name in lower case, and how CGI spells it (RFC 3875, 4.1.18).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldName {
-    lower: Arc<str>,
-    environ: Arc<str>,
+#[derive(Clone, Debug)]
+pub struct FieldName(Arc<Spellings>);
+
+#[derive(Debug)]
+struct Spellings {
+    /// In lower case, between quotes.
+    quoted: Box<str>,
+    environ: Box<str>,
+    mark: u32,
 }
+
+impl PartialEq for FieldName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.mark == other.0.mark && self.0.quoted == other.0.quoted
+    }
+}
+
+impl Eq for FieldName {}
 
 impl FieldName {
     /// RFC 9110, 5.1: a token. An underscore is not taken: CGI cannot tell `X_Sig` from `X-Sig`.
@@ -41,20 +54,34 @@ impl FieldName {
             "CONTENT_TYPE" | "CONTENT_LENGTH" => upper,
             _ => format!("HTTP_{upper}"),
         };
-        Self { lower: lower.into(), environ: environ.into() }
+        let mark = mark(lower.as_bytes());
+        Self(Arc::new(Spellings { quoted: format!("\"{lower}\"").into(), environ: environ.into(), mark }))
     }
 
     /// Lower case.
     #[must_use]
     pub fn lower(&self) -> &str {
-        &self.lower
+        &self.0.quoted[1..self.0.quoted.len() - 1]
+    }
+
+    /// Lower case, between quotes: the component identifier (RFC 9421, 2.1).
+    #[must_use]
+    pub fn quoted(&self) -> &str {
+        &self.0.quoted
     }
 
     /// The key in a CGI or WSGI environment.
     #[must_use]
     pub fn environ(&self) -> &str {
-        &self.environ
+        &self.0.environ
     }
+}
+
+/// What most names differ in: the size, and two octets. Names that CGI reads as one have one mark.
+fn mark(lower: &[u8]) -> u32 {
+    let octet = |at: usize| lower.get(at).map_or(0, |octet| u32::from(if *octet == b'_' { b'-' } else { *octet }));
+    let size = u32::try_from(lower.len() & 0xFFFF).unwrap_or_default();
+    size << 16 | octet(0) << 8 | octet(lower.len().wrapping_sub(1))
 }
 
 /// The header fields of a message, wherever they are kept.
@@ -76,6 +103,7 @@ pub struct FieldPairs {
 
 #[derive(Clone, Copy)]
 struct Span {
+    mark: u32,
     start: usize,
     name_size: usize,
     end: usize,
@@ -84,7 +112,7 @@ struct Span {
 impl FieldPairs {
     /// Makes room for so many pairs.
     pub fn reserve(&mut self, pairs: usize) {
-        self.octets.reserve(pairs * 48);
+        self.octets.reserve(pairs * 64);
         self.spans.reserve(pairs);
     }
 
@@ -92,9 +120,11 @@ impl FieldPairs {
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         let start = self.octets.len();
         self.octets.extend_from_slice(name);
-        self.octets[start..].make_ascii_lowercase();
+        let lower = &mut self.octets[start..];
+        lower.make_ascii_lowercase();
+        let mark = mark(lower);
         self.octets.extend_from_slice(value);
-        self.spans.push(Span { start, name_size: name.len(), end: self.octets.len() });
+        self.spans.push(Span { mark, start, name_size: name.len(), end: self.octets.len() });
     }
 
     /// Names in lower case, and values as received.
@@ -105,19 +135,19 @@ impl FieldPairs {
 
 impl Fields for FieldPairs {
     fn get(&self, name: &FieldName) -> Result<Option<Cow<'_, [u8]>>> {
-        let wanted = name.lower.as_bytes();
+        let wanted = name.lower().as_bytes();
         let mut found = None;
-        for span in self.spans.iter().filter(|span| span.name_size == wanted.len()) {
+        for span in self.spans.iter().filter(|span| span.mark == name.0.mark) {
             let (other, value) = self.octets[span.start..span.end].split_at(span.name_size);
-            // Octet by octet: most names differ in their first.
-            if !other.iter().zip(wanted).all(|(a, b)| a == b || (*a == b'_' && *b == b'-')) {
+            if other != wanted {
+                let is_same = |(a, b): (&u8, &u8)| a == b || (*a == b'_' && *b == b'-');
+                if other.len() == wanted.len() && other.iter().zip(wanted).all(is_same) {
+                    return Err(Error::malformed(format!("a field that CGI reads as {}", name.lower())));
+                }
                 continue;
             }
-            if other != wanted {
-                return Err(Error::malformed(format!("a field that CGI reads as {}", name.lower)));
-            }
             if found.replace(value).is_some() {
-                return Err(Error::malformed(format!("the field {} occurs twice", name.lower)));
+                return Err(Error::malformed(format!("the field {} occurs twice", name.lower())));
             }
         }
         found.map(|value| field_value(value).map(Cow::Borrowed)).transpose()
@@ -235,26 +265,40 @@ pub enum Component {
 }
 
 impl Component {
-    const ALL: [(&'static str, Self); 7] = [
-        ("@method", Self::Method),
-        ("@target-uri", Self::TargetUri),
-        ("@authority", Self::Authority),
-        ("@scheme", Self::Scheme),
-        ("@request-target", Self::RequestTarget),
-        ("@path", Self::Path),
-        ("@query", Self::Query),
-    ];
-
     /// By its name, with the `@`.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, component)| *component)
+        Some(match name {
+            "@method" => Self::Method,
+            "@target-uri" => Self::TargetUri,
+            "@authority" => Self::Authority,
+            "@scheme" => Self::Scheme,
+            "@request-target" => Self::RequestTarget,
+            "@path" => Self::Path,
+            "@query" => Self::Query,
+            _ => return None,
+        })
     }
 
     /// With the `@`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, component)| *component == self).map_or("", |(name, _)| name)
+        let quoted = self.quoted();
+        &quoted[1..quoted.len() - 1]
+    }
+
+    /// The same between quotes: the component identifier.
+    #[must_use]
+    pub fn quoted(self) -> &'static str {
+        match self {
+            Self::Method => "\"@method\"",
+            Self::TargetUri => "\"@target-uri\"",
+            Self::Authority => "\"@authority\"",
+            Self::Scheme => "\"@scheme\"",
+            Self::RequestTarget => "\"@request-target\"",
+            Self::Path => "\"@path\"",
+            Self::Query => "\"@query\"",
+        }
     }
 
     /// Whether it states whom the request is for.

@@ -55,7 +55,9 @@ impl Target {
             return Err(ambiguous("the path starts with //"));
         }
         let is_foreign = |octet: &u8| !(0x21..0x7F).contains(octet) || *octet == b'#';
-        if path.iter().any(is_foreign) || query.iter().any(is_foreign) {
+        // Without a way out of the loop it is many octets at a time.
+        let is_plain = |part: &[u8]| !part.iter().fold(false, |found, octet| found | is_foreign(octet));
+        if !is_plain(path) || !is_plain(query) {
             let index = path.iter().chain(query).position(is_foreign);
             return Err(Error { index, ..ambiguous("the target holds an octet that no target has") });
         }

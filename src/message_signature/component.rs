@@ -67,17 +67,23 @@ impl Covered {
     }
 
     fn name(&self) -> &str {
+        let quoted = self.quoted();
+        &quoted[1..quoted.len() - 1]
+    }
+
+    /// The name between quotes: it needs no escapes, being a field's or our own.
+    fn quoted(&self) -> &str {
         match &self.what {
-            What::Derived(component) => component.name(),
-            What::QueryParam(_) => "@query-param",
-            What::Status => "@status",
-            What::Field(name, _) => name.lower(),
+            What::Derived(component) => component.quoted(),
+            What::QueryParam(_) => "\"@query-param\"",
+            What::Status => "\"@status\"",
+            What::Field(name, _) => name.quoted(),
         }
     }
 
-    /// The identifier (2), in three pieces. Names need no escapes: they are field names and our own.
-    pub(super) fn identifier(&self) -> [&str; 3] {
-        if self.identifier.is_empty() { ["\"", self.name(), "\""] } else { [&self.identifier, "", ""] }
+    /// The identifier (2), serialized.
+    pub(super) fn identifier(&self) -> &str {
+        if self.identifier.is_empty() { self.quoted() } else { &self.identifier }
     }
 
     /// The derived component that it is of its own message.

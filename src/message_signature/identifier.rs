@@ -12,6 +12,16 @@ use crate::request::{CONTENT_TYPE, Component, FieldName};
 use crate::structured::push_quoted;
 
 impl Covered {
+    /// The component of a name without parameters.
+    pub(super) fn named(name: &str) -> Result<Self> {
+        let what = match (Component::parse(name), known(name)) {
+            (Some(component), _) => What::Derived(component),
+            (None, Some(field)) => What::Field(field, Reading::Received),
+            (None, None) => return Parameters::default().applied_to(name),
+        };
+        Ok(Self { what, of_request: false, identifier: String::new() })
+    }
+
     /// An identifier in the RFC's text, such as `"example-dict";key="a"`; the quotes around the name may be left out.
     pub fn parse(text: &str) -> Result<Self> {
         let (name, parameters) = text.split_at(text.find(';').unwrap_or(text.len()));

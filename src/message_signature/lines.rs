@@ -16,15 +16,13 @@ impl SignatureInput {
     pub fn signature_base(&self, message: &Message<'_>, policy: &Policy) -> Result<SignatureBase> {
         let mut base = Vec::with_capacity(512);
         for component in &self.components {
-            for piece in component.identifier() {
-                base.extend_from_slice(piece.as_bytes());
-            }
+            base.extend_from_slice(component.identifier().as_bytes());
             base.extend_from_slice(b": ");
             component.write_value(message, policy, &mut base)?;
             base.push(b'\n');
         }
         base.extend_from_slice(b"\"@signature-params\": ");
-        base.extend_from_slice(self.inner_list().as_bytes());
+        base.extend_from_slice(self.inner_list.as_bytes());
         Ok(SignatureBase::of(base))
     }
 
@@ -32,16 +30,9 @@ impl SignatureInput {
     #[must_use]
     pub fn write(&self, signature: &Signature) -> [(String, String); 2] {
         [
-            (INPUT.to_owned(), format!("{}={}", self.label, self.inner_list())),
+            (INPUT.to_owned(), format!("{}={}", self.label, self.inner_list)),
             (SIGNATURE.to_owned(), format!("{}=:{}:", self.label, Base64::encode_string(signature.octets()))),
         ]
-    }
-
-    fn inner_list(&self) -> String {
-        let mut list = String::with_capacity(256);
-        write_list(&self.components, &mut list);
-        list.push_str(&self.params);
-        list
     }
 }
 
@@ -52,7 +43,7 @@ pub(super) fn write_list<'a>(components: impl IntoIterator<Item = &'a Covered>, 
         if nth > 0 {
             to.push(' ');
         }
-        to.extend(component.identifier());
+        to.push_str(component.identifier());
     }
     to.push(')');
 }

@@ -303,23 +303,28 @@ pub(super) fn text<'a>(text: &'a Bound<'_, PyString>) -> Cow<'a, str> {
 
 /// A str of octets, as WSGI has it (PEP 3333, "Unicode Issues").
 fn latin1<'a>(octets: &'a Bound<'_, PyString>) -> Cow<'a, [u8]> {
-    match text(octets) {
-        Cow::Borrowed(text) if text.is_ascii() => Cow::Borrowed(text.as_bytes()),
-        text => {
-            let mut buffer = [0; 4];
-            let octets = text.chars().flat_map(|character| match u8::try_from(character) {
-                Ok(octet) => vec![octet],
-                Err(_) => character.encode_utf8(&mut buffer).as_bytes().to_vec(),
-            });
-            Cow::Owned(octets.collect())
-        }
+    match octets.to_str() {
+        Ok(text) if text.is_ascii() => Cow::Borrowed(text.as_bytes()),
+        _ => Cow::Owned(foreign(&text(octets))),
     }
+}
+
+/// The octets of characters up to U+00FF; others, of which no message is, in UTF-8.
+#[cold]
+fn foreign(text: &str) -> Vec<u8> {
+    let mut buffer = [0; 4];
+    let octets = text.chars().flat_map(|character| match u8::try_from(character) {
+        Ok(octet) => vec![octet],
+        Err(_) => character.encode_utf8(&mut buffer).as_bytes().to_vec(),
+    });
+    octets.collect()
 }
 
 pub(super) fn latin1_text(octets: &[u8]) -> String {
     octets.iter().copied().map(char::from).collect()
 }
 
+#[inline]
 fn octets_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
     // One comparison tells most of them; what is of a subclass is asked more slowly.
     if let Ok(text) = value.cast_exact::<PyString>() {

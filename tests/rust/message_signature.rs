@@ -1,7 +1,9 @@
 use _native::claims::Claims;
 use _native::content::Content;
 use _native::error::Code;
-use _native::message_signature::{Choices, Message, Policy, SignatureInput};
+use _native::key::Key;
+use _native::mac::Hash;
+use _native::message_signature::{Choices, Covered, Message, Policy, SignatureInput};
 use _native::request::{FieldPairs, Request};
 use _native::target::{Origin, Target};
 use proptest::prelude::*;
@@ -155,6 +157,140 @@ fn a_signature_over_less_than_the_policy_is_refused() {
         r#""@method" "host" "@path" "@query""#,
     ] {
         assert_eq!(Err(Code::NotCovered), verdict(less), "{less}");
+    }
+}
+
+/// All that is read of a field, or why it is refused.
+fn reading(input: &[u8]) -> Result<(Vec<Covered>, String, Claims), (Code, String)> {
+    let made = Key::new(vec![1; 32].into(), false, false).expect("a key").sign(Hash::Sha256, b"");
+    match SignatureInput::read(input, SIGNATURE.as_bytes(), &policy()) {
+        Ok((read, claims)) => {
+            let [(_, written), _] = read.write(&made);
+            Ok((read.components, written, claims))
+        }
+        Err(error) => Err((error.code, error.to_string())),
+    }
+}
+
+/// A blank that means nothing, and which signers do not write, leaves the field to the parser of structured fields.
+fn with_a_blank(input: &[u8]) -> Vec<u8> {
+    let at = input.iter().position(|octet| *octet == b'(').map_or(input.len(), |place| place + 1);
+    [&input[..at], b" ", &input[at..]].concat()
+}
+
+fn same_reading(input: &[u8]) -> Result<(), TestCaseError> {
+    match (reading(input), reading(&with_a_blank(input))) {
+        (Ok((components, written, claims)), Ok((same, rewritten, others))) => {
+            prop_assert_eq!(components, same);
+            prop_assert_eq!(written, rewritten);
+            let said = |claims: &Claims| [claims.key_id.clone(), claims.nonce.clone()];
+            prop_assert_eq!(said(&claims), said(&others));
+            prop_assert_eq!((claims.created, claims.expires), (others.created, others.expires));
+        }
+        (Err(refusal), Err(same)) => prop_assert_eq!(refusal, same),
+        _ => prop_assert!(false, "one of them is refused"),
+    }
+    Ok(())
+}
+
+fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
+    prop::sample::select(texts)
+}
+
+/// Fields as signers write them, and near misses of each part.
+fn fields() -> impl Strategy<Value = String> {
+    let label = one_of(&["sig1", "sig1", "*a.b-c_d", "Sig1", "1", "", "a b"]);
+    let component = one_of(&[
+        "\"@method\"",
+        "\"@authority\"",
+        "\"@path\"",
+        "\"@query\"",
+        "\"@status\"",
+        "\"content-type\"",
+        "\"content-digest\"",
+        "\"date\"",
+        "\"x-b\"",
+        "\"X-b\"",
+        "\"\"",
+        "\"@other\"",
+        "\"@query-param\"",
+        "\"date\";req",
+        "\"a\\\"b\"",
+        "date",
+    ]);
+    let parameter = one_of(&[
+        ";created=1",
+        ";created=1700000000",
+        ";created=0",
+        ";created=007",
+        ";created=-1",
+        ";created=1.5",
+        ";created=1234567890123",
+        ";created=1234567890123456",
+        ";expires=2",
+        ";expires=\"2\"",
+        ";keyid=\"k\"",
+        ";keyid=\"k; =()\"",
+        ";keyid=\"\"",
+        ";keyid=k",
+        ";nonce=\"0123456789abcdef\"",
+        ";nonce=\"0123456789\\\"bcdef\"",
+        ";nonce=\"short\"",
+        ";alg=\"hmac-sha256\"",
+        ";alg=\"hmac-sha512\"",
+        ";tag=\"t\"",
+        ";tag=t",
+        ";other=1",
+        "; created=3",
+        ";created",
+        ";",
+        " ",
+    ]);
+    let components = prop::collection::vec(component, 0..5);
+    let separator = one_of(&[" ", " ", " ", " ", "  ", "", "\t"]);
+    let parameters = prop::collection::vec(parameter, 0..4);
+    let needed = one_of(&[
+        PARAMS,
+        PARAMS,
+        PARAMS,
+        ";created=007;keyid=\"k\";nonce=\"0123456789abcdef\"",
+        ";created=0;nonce=\"0123456789abcdef\";keyid=\"k=;\"",
+        ";keyid=\"k\";created=2;expires=00;nonce=\"0123456789abc\\\"def\"",
+        "",
+    ]);
+    let end = one_of(&["", "", "", ", b=(\"date\");created=1", ", ", "x"]);
+    (label, components, separator, needed, parameters, end).prop_map(
+        |(label, components, separator, needed, parameters, end)| {
+            format!("{label}=({}){needed}{}{end}", components.join(separator), parameters.concat())
+        },
+    )
+}
+
+/// What one signature may cover at most is the same in both.
+#[test]
+fn the_longest_list_is_read_in_one_way() {
+    for count in [63, 64, 65] {
+        let names: Vec<String> = (0..count).map(|nth| format!("\"x-{nth}\"")).collect();
+        let input = format!("sig1=({}){PARAMS}", names.join(" "));
+        same_reading(input.as_bytes()).expect("one reading");
+        assert_eq!(count <= 64, reading(input.as_bytes()).is_ok(), "{count}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn the_form_that_signers_write_is_read_as_any_other(input in fields()) {
+        same_reading(input.as_bytes())?;
+    }
+
+    #[test]
+    fn near_misses_of_that_form_are_read_as_any_other(place in 0usize..160, octet in any::<u8>()) {
+        let mut input = format!(r#"sig1=("@method" "@authority" "content-digest" "date"){PARAMS};alg="hmac-sha256""#).into_bytes();
+        let place = place % input.len();
+        input[place] = octet;
+        same_reading(&input)?;
     }
 }
 
