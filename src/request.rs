@@ -78,10 +78,15 @@ impl FieldName {
 }
 
 /// What most names differ in: the size, and two octets. Names that CGI reads as one have one mark.
-fn mark(lower: &[u8]) -> u32 {
-    let octet = |at: usize| lower.get(at).map_or(0, |octet| u32::from(if *octet == b'_' { b'-' } else { *octet }));
-    let size = u32::try_from(lower.len() & 0xFFFF).unwrap_or_default();
-    size << 16 | octet(0) << 8 | octet(lower.len().wrapping_sub(1))
+fn mark(name: &[u8]) -> u32 {
+    let [Some(first), Some(last)] = [name.first(), name.last()] else { return 0 };
+    let size = u32::try_from(name.len() & 0xFFFF).unwrap_or_default();
+    size << 16 | u32::from(as_cgi(*first)) << 8 | u32::from(as_cgi(*last))
+}
+
+/// CGI has one character for two (RFC 3875, 4.1.18), and one case.
+fn as_cgi(octet: u8) -> u8 {
+    if octet == b'_' { b'-' } else { octet.to_ascii_lowercase() }
 }
 
 /// The header fields of a message, wherever they are kept.
@@ -110,26 +115,34 @@ struct Span {
 }
 
 impl FieldPairs {
-    /// Makes room for so many pairs.
-    pub fn reserve(&mut self, pairs: usize) {
-        self.octets.reserve(pairs * 64);
-        self.spans.reserve(pairs);
+    /// Room for so many pairs.
+    #[must_use]
+    pub fn with_capacity(pairs: usize) -> Self {
+        Self { octets: Vec::with_capacity(pairs.saturating_mul(64)), spans: Vec::with_capacity(pairs) }
     }
 
     /// Appends a pair; the name is kept in lower case.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         let start = self.octets.len();
         self.octets.extend_from_slice(name);
-        let lower = &mut self.octets[start..];
-        lower.make_ascii_lowercase();
-        let mark = mark(lower);
+        self.octets[start..].make_ascii_lowercase();
         self.octets.extend_from_slice(value);
-        self.spans.push(Span { mark, start, name_size: name.len(), end: self.octets.len() });
+        self.spans.push(Span { mark: mark(name), start, name_size: name.len(), end: self.octets.len() });
+    }
+
+    /// Whether no name and no value holds another octet.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.octets.is_ascii()
     }
 
     /// Names in lower case, and values as received.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.spans.iter().map(|span| self.octets[span.start..span.end].split_at(span.name_size))
+        self.spans.iter().map(|span| self.pair(span))
+    }
+
+    fn pair(&self, span: &Span) -> (&[u8], &[u8]) {
+        self.octets[span.start..span.end].split_at(span.name_size)
     }
 }
 
@@ -137,17 +150,14 @@ impl Fields for FieldPairs {
     fn get(&self, name: &FieldName) -> Result<Option<Cow<'_, [u8]>>> {
         let wanted = name.lower().as_bytes();
         let mut found = None;
-        for span in self.spans.iter().filter(|span| span.mark == name.0.mark) {
-            let (other, value) = self.octets[span.start..span.end].split_at(span.name_size);
-            if other != wanted {
-                let is_same = |(a, b): (&u8, &u8)| a == b || (*a == b'_' && *b == b'-');
-                if other.len() == wanted.len() && other.iter().zip(wanted).all(is_same) {
-                    return Err(Error::malformed(format!("a field that CGI reads as {}", name.lower())));
+        for span in self.spans.iter().filter(|span| span.mark == name.0.mark && span.name_size == wanted.len()) {
+            let (other, value) = self.pair(span);
+            if other == wanted {
+                if found.replace(value).is_some() {
+                    return Err(Error::malformed(format!("the field {} occurs twice", name.lower())));
                 }
-                continue;
-            }
-            if found.replace(value).is_some() {
-                return Err(Error::malformed(format!("the field {} occurs twice", name.lower())));
+            } else if other.iter().copied().map(as_cgi).eq(wanted.iter().copied().map(as_cgi)) {
+                return Err(Error::malformed(format!("a field that CGI reads as {}", name.lower())));
             }
         }
         found.map(|value| field_value(value).map(Cow::Borrowed)).transpose()
@@ -155,8 +165,8 @@ impl Fields for FieldPairs {
 
     fn starting(&self, prefix: &str) -> Vec<String> {
         let starts = |name: &[u8]| {
-            let alike = |(octet, wanted): (&u8, u8)| *octet == wanted || (*octet == b'_' && wanted == b'-');
-            name.len() >= prefix.len() && name.iter().zip(prefix.bytes()).all(alike)
+            name.len() >= prefix.len()
+                && name.iter().zip(prefix.bytes()).all(|(octet, wanted)| as_cgi(*octet) == as_cgi(wanted))
         };
         self.iter()
             .filter(|(name, _)| starts(name))

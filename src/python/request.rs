@@ -95,10 +95,7 @@ impl Request {
     ) -> PyResult<Self> {
         let raw_target = octets_of(target)?;
         let target = Target::parse(&raw_target);
-        let mut pairs = FieldPairs::default();
-        if let Some(headers) = headers {
-            push_pairs(headers, &mut pairs)?;
-        }
+        let pairs = headers.map(pairs_of).transpose()?.unwrap_or_default();
         Ok(Self {
             method: text(method).into_owned(),
             raw_target: if target.is_ok() { Vec::new() } else { raw_target.into_owned() },
@@ -173,10 +170,8 @@ impl Request {
             None => "GET".to_owned(),
         };
         let target = Target::received(raw.as_deref(), &routed, &query);
-        let mut pairs = FieldPairs::default();
-        if let Some(headers) = scope.get_item(intern!(py, "headers"))? {
-            push_pairs(&headers, &mut pairs)?;
-        }
+        let headers = scope.get_item(intern!(py, "headers"))?;
+        let pairs = headers.as_ref().map(pairs_of).transpose()?.unwrap_or_default();
         Ok(Self {
             method,
             raw_target: if target.is_ok() { Vec::new() } else { raw.unwrap_or(routed) },
@@ -324,12 +319,7 @@ pub(super) fn latin1_text(octets: &[u8]) -> String {
     octets.iter().copied().map(char::from).collect()
 }
 
-#[inline]
 fn octets_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
-    // One comparison tells most of them; what is of a subclass is asked more slowly.
-    if let Ok(text) = value.cast_exact::<PyString>() {
-        return Ok(latin1(text));
-    }
     if let Ok(octets) = value.cast::<PyBytes>() {
         return Ok(Cow::Borrowed(octets.as_bytes()));
     }
@@ -353,31 +343,58 @@ fn params_of(params: &Bound<'_, PyAny>) -> PyResult<Box<Params>> {
 
 /// Pairs of name and value. A mapping is not taken: it would lose the second of two fields, and a text of two
 /// characters is not a pair.
-pub(super) fn push_pairs(headers: &Bound<'_, PyAny>, pairs: &mut FieldPairs) -> PyResult<()> {
-    let wrong = || PyTypeError::new_err("headers: expected pairs of name and value");
-    pairs.reserve(headers.len().unwrap_or_default());
-    let mut push = |pair: &Bound<'_, PyAny>| {
-        if let Ok(pair) = pair.cast::<PyTuple>()
-            && pair.len() == 2
-        {
-            let (name, value) = (pair.get_borrowed_item(0)?, pair.get_borrowed_item(1)?);
-            pairs.push(&octets_of(&name)?, &octets_of(&value)?);
-            return Ok(());
-        }
-        match pair.cast::<PyList>() {
-            Ok(pair) if pair.len() == 2 => {
-                pairs.push(&octets_of(&pair.get_item(0)?)?, &octets_of(&pair.get_item(1)?)?);
-                Ok(())
-            }
-            _ => Err(wrong()),
-        }
-    };
+pub(super) fn pairs_of(headers: &Bound<'_, PyAny>) -> PyResult<FieldPairs> {
     // Servers give a list; whether something else is a mapping is a slow question.
     if let Ok(list) = headers.cast::<PyList>() {
-        return list.iter().try_for_each(|pair| push(&pair));
+        if let Some(pairs) = plain_pairs(list) {
+            return Ok(pairs);
+        }
+        return pairs_in(list.iter().map(Ok));
     }
     if headers.cast::<PyMapping>().is_ok() || headers.cast::<PyString>().is_ok() || headers.cast::<PyBytes>().is_ok() {
-        return Err(wrong());
+        return Err(no_pairs());
     }
-    headers.try_iter()?.try_for_each(|pair| push(&pair?))
+    pairs_in(headers.try_iter()?)
+}
+
+/// A list of tuples, if every octet in them is ASCII, which one look tells: then their text is their octets.
+fn plain_pairs(list: &Bound<'_, PyList>) -> Option<FieldPairs> {
+    let mut pairs = FieldPairs::with_capacity(list.len());
+    for pair in list {
+        let pair = pair.cast_exact::<PyTuple>().ok().filter(|pair| pair.len() == 2)?;
+        let (name, value) = (pair.get_borrowed_item(0).ok()?, pair.get_borrowed_item(1).ok()?);
+        pairs.push(plain_octets(&name)?, plain_octets(&value)?);
+    }
+    pairs.is_ascii().then_some(pairs)
+}
+
+fn plain_octets<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
+    match value.cast_exact::<PyString>() {
+        Ok(text) => text.to_str().ok().map(str::as_bytes),
+        Err(_) => value.cast_exact::<PyBytes>().ok().map(PyBytesMethods::as_bytes),
+    }
+}
+
+fn pairs_in<'py>(items: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>) -> PyResult<FieldPairs> {
+    let mut pairs = FieldPairs::default();
+    for pair in items {
+        let pair = pair?;
+        let (name, value) = if let Ok(pair) = pair.cast::<PyTuple>()
+            && pair.len() == 2
+        {
+            (pair.get_item(0)?, pair.get_item(1)?)
+        } else if let Ok(pair) = pair.cast::<PyList>()
+            && pair.len() == 2
+        {
+            (pair.get_item(0)?, pair.get_item(1)?)
+        } else {
+            return Err(no_pairs());
+        };
+        pairs.push(&octets_of(&name)?, &octets_of(&value)?);
+    }
+    Ok(pairs)
+}
+
+fn no_pairs() -> PyErr {
+    PyTypeError::new_err("headers: expected pairs of name and value")
 }

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyList};
 
-use super::request::{latin1_text, push_pairs};
+use super::request::{latin1_text, pairs_of};
 use crate::request::FieldPairs;
 
 /// A response as it is signed or received.
@@ -24,10 +24,7 @@ impl Response {
         headers: Option<&Bound<'_, PyAny>>,
         body: Option<&Bound<'_, PyBytes>>,
     ) -> PyResult<Self> {
-        let mut fields = FieldPairs::default();
-        if let Some(headers) = headers {
-            push_pairs(headers, &mut fields)?;
-        }
+        let fields = headers.map(pairs_of).transpose()?.unwrap_or_default();
         let body = body.map_or_else(|| PyBytes::new(status.py(), b"").unbind(), |body| body.clone().unbind());
         Ok(Self { status: status.extract().unwrap_or_default(), fields, body })
     }
