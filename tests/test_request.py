@@ -51,6 +51,37 @@ def test_what_is_no_text_or_octets_is_a_type_error(arguments: tuple[Any, ...]) -
         Request(*arguments)
 
 
+class _Text(str):
+    __slots__ = ()
+
+
+class _Octets(bytes):
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("value", [b"plain", b"\xe9", b"\xc3\xa9", b"", b"\x00\x7f\x80\xff", b"x" * 70_000], ids=len)
+@pytest.mark.parametrize("make", [list, tuple, iter], ids=["list", "tuple", "iterator"])
+def test_fields_are_the_same_however_they_are_given(value: bytes, make: Any) -> None:
+    text = value.decode("latin-1")
+    pairs: list[Any] = [
+        ("X-One", text),
+        (b"X-One", value),
+        ["X-One", text],
+        (_Text("X-One"), _Octets(value)),
+        (_Octets(b"X-One"), _Text(text)),
+    ]
+    for pair in pairs:
+        given = [("Host", HOST), pair, (b"x-last", b"1")]
+        assert [("host", HOST), ("x-one", text), ("x-last", "1")] == Request("GET", "/", make(given)).headers, pair
+
+
+def test_a_character_that_is_no_octet_is_refused_where_it_is_read() -> None:
+    signed = RFC9421.signed(Message("GET", "/", [("Host", HOST)]))
+    for odd in ("\u0100", "\ud800", "\u65e5"):
+        request = Request("GET", "/", [(name, value + odd) for name, value in signed.headers])
+        assert isinstance(verdict(RFC9421.verifier(), request), Rejected), ascii(odd)
+
+
 def test_a_request_does_not_change() -> None:
     request = Request("GET", "/")
     for name in ("method", "target", "headers", "body", "anything"):
