@@ -3,6 +3,7 @@
 use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
 use crate::mac::{Hash, Signature};
+use crate::request::is_printable;
 use crate::times::{Time, TimeForm};
 
 /// Signatures that one message may carry.
@@ -227,9 +228,8 @@ impl Claims {
 }
 
 fn plain(text: &[u8], least: usize, what: &'static str) -> Result<String> {
-    let is_plain = text.iter().fold(true, |plain, octet| plain & (0x20..0x7F).contains(octet));
     match std::str::from_utf8(text) {
-        Ok(text) if is_plain && (least..=256).contains(&text.len()) => Ok(text.to_owned()),
+        Ok(text) if is_printable(text.as_bytes()) && (least..=256).contains(&text.len()) => Ok(text.to_owned()),
         _ => Err(Error::malformed(format!("{what}: {least} to 256 printable characters"))),
     }
 }

@@ -104,6 +104,8 @@ pub trait Fields {
 pub struct FieldPairs {
     octets: Vec<u8>,
     spans: Vec<Span>,
+    /// It is known that every octet is printable.
+    printable: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -118,7 +120,8 @@ impl FieldPairs {
     /// Room for so many pairs.
     #[must_use]
     pub fn with_capacity(pairs: usize) -> Self {
-        Self { octets: Vec::with_capacity(pairs.saturating_mul(64)), spans: Vec::with_capacity(pairs) }
+        let octets = Vec::with_capacity(pairs.saturating_mul(64));
+        Self { octets, spans: Vec::with_capacity(pairs), printable: false }
     }
 
     /// Appends a pair; the name is kept in lower case.
@@ -128,12 +131,13 @@ impl FieldPairs {
         self.octets[start..].make_ascii_lowercase();
         self.octets.extend_from_slice(value);
         self.spans.push(Span { mark: mark(name), start, name_size: name.len(), end: self.octets.len() });
+        self.printable = false;
     }
 
-    /// Whether no name and no value holds another octet.
-    #[must_use]
-    pub fn is_ascii(&self) -> bool {
-        self.octets.is_ascii()
+    /// One look at all names and values, which spares one at each value: whether every octet is ASCII.
+    pub fn look(&mut self) -> bool {
+        self.printable = is_printable(&self.octets);
+        self.printable || self.octets.is_ascii()
     }
 
     /// Names in lower case, and values as received.
@@ -160,7 +164,8 @@ impl Fields for FieldPairs {
                 return Err(Error::malformed(format!("a field that CGI reads as {}", name.lower())));
             }
         }
-        found.map(|value| field_value(value).map(Cow::Borrowed)).transpose()
+        let value = if self.printable { trimmed } else { field_value };
+        found.map(|found| value(found).map(Cow::Borrowed)).transpose()
     }
 
     fn starting(&self, prefix: &str) -> Vec<String> {
@@ -203,20 +208,27 @@ impl Fields for WithField<'_> {
 /// A field's value without the white space around it (RFC 9110, 5.5). Control and non-ASCII octets are refused:
 /// servers fold, drop and re-encode them, each in its own way. Octets in millions are refused unread.
 pub fn field_value(value: &[u8]) -> Result<&[u8]> {
+    let value = trimmed(value)?;
+    if is_printable(value) {
+        return Ok(value);
+    }
+    let index = value.iter().position(|octet| !(0x20..0x7F).contains(octet));
+    Err(Error { index, ..Error::malformed("a field holds an octet outside 0x20 to 0x7e") })
+}
+
+fn trimmed(value: &[u8]) -> Result<&[u8]> {
     if value.len() > LONGEST_READ {
         return Err(Error::malformed("a field is over 64 KiB"));
     }
     let blank = |octet: &u8| *octet == b' ' || *octet == b'\t';
     let start = value.iter().position(|octet| !blank(octet)).unwrap_or(value.len());
     let end = value.iter().rposition(|octet| !blank(octet)).map_or(start, |last| last + 1);
-    let value = &value[start..end];
-    let is_foreign = |octet: &u8| !(0x20..0x7F).contains(octet);
-    // Without a way out of the loop it is many octets at a time.
-    if !value.iter().fold(false, |found, octet| found | is_foreign(octet)) {
-        return Ok(value);
-    }
-    let index = value.iter().position(is_foreign);
-    Err(Error { index, ..Error::malformed("a field holds an octet outside 0x20 to 0x7e") })
+    Ok(&value[start..end])
+}
+
+/// Without a way out of the loop it is many octets at a time.
+pub(crate) fn is_printable(text: &[u8]) -> bool {
+    text.iter().fold(true, |printable, octet| printable & (0x20..0x7F).contains(octet))
 }
 
 /// What a scheme reads of a request.

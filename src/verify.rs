@@ -58,7 +58,7 @@ pub struct Terms {
 /// What a scheme has read of a signature, beside its claims.
 enum Stated {
     InTemplates,
-    Message(Box<SignatureInput>),
+    Message(SignatureInput),
     AwsSigV4(Box<aws_sigv4::Statement>),
 }
 
@@ -196,7 +196,7 @@ impl Scheme {
                 Ok((templates.read(received.fields, &received.target, self.hash)?, Stated::InTemplates))
             }
             Form::Message(policy) => {
-                policy.read(received.fields).map(|(input, claims)| (claims, Stated::Message(Box::new(input))))
+                policy.read(received.fields).map(|(input, claims)| (claims, Stated::Message(input)))
             }
             Form::AwsSigV4(own) => {
                 let (claims, stated) = own.read(received.fields, received.target.clone()?)?;

@@ -2,15 +2,13 @@
 
 use super::component::Covered;
 use super::member::{MOST_COMPONENTS, Member, Value};
+use crate::request::is_printable;
 use crate::structured::is_key;
 
 /// The one member of such a field. None: it has another form, or is wrong; the parser of structured fields, which reads
 /// this form to the same, in five times the time, says which. Serialized anew (RFC 9651, 4.1) it has the same text.
 pub(super) fn read(field: &[u8]) -> Option<Member> {
-    if !field.iter().fold(true, |plain, octet| plain & (0x20..0x7F).contains(octet)) {
-        return None;
-    }
-    let field = std::str::from_utf8(field).ok()?;
+    let field = std::str::from_utf8(field).ok().filter(|field| is_printable(field.as_bytes()))?;
     let (label, inner_list) = split(field, b'=')?;
     if !is_key(label) {
         return None;

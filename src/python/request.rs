@@ -365,7 +365,7 @@ fn plain_pairs(list: &Bound<'_, PyList>) -> Option<FieldPairs> {
         let (name, value) = (pair.get_borrowed_item(0).ok()?, pair.get_borrowed_item(1).ok()?);
         pairs.push(plain_octets(&name)?, plain_octets(&value)?);
     }
-    pairs.is_ascii().then_some(pairs)
+    pairs.look().then_some(pairs)
 }
 
 fn plain_octets<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
