@@ -134,7 +134,7 @@ impl FieldPairs {
         self.printable = false;
     }
 
-    /// One look at all names and values, which spares one at each value: whether every octet is ASCII.
+    /// Whether all names and values are ASCII. What this look shows of the values, `get` need not look for again.
     pub fn look(&mut self) -> bool {
         self.printable = is_printable(&self.octets);
         self.printable || self.octets.is_ascii()
@@ -154,7 +154,7 @@ impl Fields for FieldPairs {
     fn get(&self, name: &FieldName) -> Result<Option<Cow<'_, [u8]>>> {
         let wanted = name.lower().as_bytes();
         let mut found = None;
-        for span in self.spans.iter().filter(|span| span.mark == name.0.mark && span.name_size == wanted.len()) {
+        for span in self.spans.iter().filter(|span| span.mark == name.0.mark) {
             let (other, value) = self.pair(span);
             if other == wanted {
                 if found.replace(value).is_some() {

@@ -19,6 +19,7 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| {
 
 fuzz_target!(|text: &[u8]| {
     let (input, signature) = cut(text, b'\n');
+    same_reading(input, signature);
     match SignatureInput::read(input, signature, &POLICY) {
         Err(error) => assert_eq!(Code::SignatureMalformed, error.code),
         Ok((read, claims)) => {
@@ -39,6 +40,23 @@ fuzz_target!(|text: &[u8]| {
         }
     }
 });
+
+/// A blank that means nothing, and which signers do not write, leaves the field to the parser of structured fields.
+fn same_reading(input: &[u8], signature: &[u8]) {
+    let list = input.iter().position(|octet| *octet == b'(').map_or(input.len(), |place| place + 1);
+    let blank = [&input[..list], b" ", &input[list..]].concat();
+    match (SignatureInput::read(input, signature, &POLICY), SignatureInput::read(&blank, signature, &POLICY)) {
+        (Ok((read, claims)), Ok((same, others))) => {
+            let texts = |read: &SignatureInput| read.components.iter().map(|one| one.text().to_owned()).collect();
+            let (covered, again): (Vec<String>, Vec<String>) = (texts(&read), texts(&same));
+            assert_eq!(covered, again);
+            assert_eq!(parameters(&claims), parameters(&others));
+            assert_eq!(base(&read), base(&same));
+        }
+        (Err(_), Err(_)) => {}
+        _ => panic!("one of two texts of one field is refused"),
+    }
+}
 
 fn parameters(claims: &Claims) -> (&Option<String>, &Option<String>, Option<i64>, Option<i64>) {
     let milliseconds = |time: &_native::times::Time| time.milliseconds;

@@ -38,6 +38,7 @@ pub(super) enum Value<'a> {
 impl Member {
     /// The member that the policy admits, and the labels of all, where there are several.
     pub(super) fn read(field: &[u8], policy: &Policy) -> Result<(Self, Vec<String>)> {
+        // What is refused is read again below, where it is known why.
         if let Some(only) = plain::read(field)
             && only.tag == policy.tag
         {

@@ -14,7 +14,6 @@ pub(super) fn read(field: &[u8]) -> Option<Member> {
         return None;
     }
     let mut member = Member::new(label);
-    inner_list.clone_into(&mut member.input.inner_list);
     let mut parameters = components(inner_list.strip_prefix('(')?, &mut member)?;
     while let Some(parameter) = parameters.strip_prefix(';') {
         let (name, value) = split(parameter, b'=')?;
@@ -28,7 +27,11 @@ pub(super) fn read(field: &[u8]) -> Option<Member> {
         member.add_parameter(name, value).ok()?;
         parameters = rest;
     }
-    parameters.is_empty().then_some(member)
+    if !parameters.is_empty() {
+        return None;
+    }
+    inner_list.clone_into(&mut member.input.inner_list);
+    Some(member)
 }
 
 /// Takes the components; gives what follows their list.
@@ -48,7 +51,7 @@ fn components<'a>(mut list: &'a str, member: &mut Member) -> Option<&'a str> {
     None
 }
 
-/// RFC 9651, 3.3.3, after the quote: the text up to the other one, and what follows that. None: it has an escape.
+/// RFC 9651, 3.3.3, after the quote: the text up to the other one, and what follows that. None: it has an escape, or no end.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     let end = text.bytes().position(|octet| octet == b'"' || octet == b'\\')?;
     text[end..].strip_prefix('"').map(|rest| (&text[..end], rest))

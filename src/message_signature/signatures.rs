@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::mac::Hash;
 use crate::structured::{NoParameters, has_member};
 
-/// Octets of a signature that is read at all: what is longer can be none of ours.
+/// Octets of a signature that is read at all: what is longer can be none of ours, whatever is in it.
 const LONGEST_SIGNATURE: usize = 96;
 
 /// RFC 9421, 4.2: a Dictionary of Byte Sequences, here of one. Structured fields tolerate missing padding and non-zero

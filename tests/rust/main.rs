@@ -12,6 +12,8 @@ mod message_signature;
 mod pipeline;
 mod replay;
 mod replay_shared;
+mod request;
+mod signature_input;
 mod target;
 mod template;
 mod token;
