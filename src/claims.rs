@@ -3,7 +3,7 @@
 use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
 use crate::mac::{Hash, Signature};
-use crate::request::is_printable;
+use crate::structured::is_printable;
 use crate::times::{Time, TimeForm};
 
 /// Signatures that one message may carry.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use crate::error::{Code, Error, Result};
+use crate::structured::is_printable;
 use crate::target::{Origin, Target};
 
 /// Octets of a field of ours, or of a member.
@@ -224,11 +225,6 @@ fn trimmed(value: &[u8]) -> Result<&[u8]> {
     let start = value.iter().position(|octet| !blank(octet)).unwrap_or(value.len());
     let end = value.iter().rposition(|octet| !blank(octet)).map_or(start, |last| last + 1);
     Ok(&value[start..end])
-}
-
-/// Without a way out of the loop it is many octets at a time.
-pub(crate) fn is_printable(text: &[u8]) -> bool {
-    text.iter().fold(true, |printable, octet| printable & (0x20..0x7F).contains(octet))
 }
 
 /// What a scheme reads of a request.

@@ -90,6 +90,12 @@ pub(crate) fn is_key(text: &str) -> bool {
     starts && text.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b"_-.*".contains(&octet))
 }
 
+/// ASCII that a field may hold, and a string in it (RFC 9651, 3.3.3).
+pub(crate) fn is_printable(text: &[u8]) -> bool {
+    // Without a way out of the loop it is many octets at a time.
+    text.iter().fold(true, |printable, octet| printable & (0x20..0x7F).contains(octet))
+}
+
 /// RFC 9651, 4.1.6.
 pub(crate) fn push_quoted(text: &str, to: &mut String) {
     to.push('"');

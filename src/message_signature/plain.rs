@@ -2,8 +2,7 @@
 
 use super::component::Covered;
 use super::member::{MOST_COMPONENTS, Member, Value};
-use crate::request::is_printable;
-use crate::structured::is_key;
+use crate::structured::{is_key, is_printable};
 
 /// The one member of such a field. None: it has another form, or is wrong; the parser of structured fields, which reads
 /// this form to the same, in five times the time, says which. Serialized anew (RFC 9651, 4.1) it has the same text.

@@ -84,7 +84,7 @@ impl Policy {
         if !structured::is_key(&self.label) {
             return wrong(format!("label: not a key of a structured field: {:?}", self.label));
         }
-        if self.tag.as_deref().is_some_and(|tag| !tag.bytes().all(|octet| (0x20..0x7F).contains(&octet))) {
+        if self.tag.as_deref().is_some_and(|tag| !structured::is_printable(tag.as_bytes())) {
             return wrong("tag: expected printable ASCII".to_owned());
         }
         self.check_side("components", &self.components, Covered::is_of_requests)?;

@@ -1,5 +1,7 @@
 //! Header fields: none that two readers could take for each other is read.
 
+use std::borrow::Cow;
+
 use _native::request::{FieldName, FieldPairs, Fields};
 use proptest::prelude::*;
 
@@ -50,7 +52,7 @@ proptest! {
         prop_assert_eq!(values.iter().all(|value| value.is_ascii()), looked.look());
         for nth in 0..values.len() {
             let name = FieldName::parse(&format!("x-{nth}")).expect("a field name");
-            let read = |fields: &FieldPairs| fields.get(&name).map(|value| value.map(|value| value.into_owned()));
+            let read = |fields: &FieldPairs| fields.get(&name).map(|value| value.map(Cow::into_owned));
             prop_assert_eq!(read(&fields).map_err(|error| error.code), read(&looked).map_err(|error| error.code));
         }
     }
