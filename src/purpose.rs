@@ -8,6 +8,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::error::{Code, Error, Result};
 use crate::mac::{Hash, Signature};
+use crate::structured::is_printable;
 
 /// Octets of a key id.
 pub(crate) const KEY_ID: usize = 256;
@@ -18,7 +19,7 @@ pub(crate) const LATEST: u64 = 1_000_000_000_000;
 
 /// Whose key has signed it: nothing says an anonymous one.
 pub(crate) fn key_id(octets: &[u8]) -> Result<Option<String>> {
-    if octets.len() > KEY_ID || !octets.iter().all(|octet| (0x20..0x7F).contains(octet)) {
+    if octets.len() > KEY_ID || !is_printable(octets) {
         return Err(Error::malformed("key id: 1 to 256 printable characters"));
     }
     Ok((!octets.is_empty()).then(|| String::from_utf8_lossy(octets).into_owned()))

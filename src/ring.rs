@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::error::{Code, Error, Result};
 use crate::key::{Key, Lifetime};
 use crate::mac::{Hash, Signature, invalid};
+use crate::structured::is_printable;
 
 /// Octets of a token that is signed for whoever asks.
 const LONGEST_TOKEN: usize = 64;
@@ -36,7 +37,7 @@ impl KeyRing {
         let mut seen: HashMap<(usize, [u8; 32]), usize> = HashMap::new();
         for (place, (id, keys)) in entries.iter().enumerate() {
             if let Some(id) = id {
-                if id.is_empty() || id.len() > 256 || !id.bytes().all(|octet| (0x20..0x7F).contains(&octet)) {
+                if id.is_empty() || id.len() > 256 || !is_printable(id.as_bytes()) {
                     return Err(Error::configuration("keys: a key id has 1 to 256 printable ASCII characters"));
                 }
                 by_id.insert(id.clone(), place);

@@ -11,6 +11,7 @@ use crate::mac::{Hash, Signature};
 use crate::part::{Hole, Source, unknown};
 use crate::request::Request;
 use crate::signature_base::{Filling, SignatureBase, find};
+use crate::structured::is_printable;
 use crate::times::TimeForm;
 use crate::transform::{Transform, transformed};
 
@@ -48,7 +49,7 @@ impl Template {
         if template.parts.is_empty() {
             return Err(Error::configuration("a field without text"));
         }
-        if text.trim_matches(' ') != text || text.bytes().any(|octet| !(0x20..0x7F).contains(&octet)) {
+        if text.trim_matches(' ') != text || !is_printable(text.as_bytes()) {
             return Err(Error::configuration(format!("no field is received with these characters: {text:?}")));
         }
         Ok(template)

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::mac::Hash;
 use crate::part::Source;
 use crate::request::CONTENT_TYPE;
+use crate::structured::is_printable;
 use crate::target::percent_encode_segment;
 use crate::templates::Templates;
 use crate::times::TimeForm;
@@ -67,7 +68,7 @@ impl ToSign<'_> {
             None => self.fields.get(&CONTENT_TYPE)?,
         };
         // As a field is received: without blanks around it.
-        let is_field = |text: &[u8]| text.iter().all(|octet| (0x20..0x7F).contains(octet)) && text.trim_ascii() == text;
+        let is_field = |text: &[u8]| is_printable(text) && text.trim_ascii() == text;
         given.filter(|given| is_media_type(given) && is_field(given)).ok_or_else(|| {
             Error::configuration("content_type: a link for an upload says of which type, such as image/png")
         })
