@@ -18,6 +18,10 @@ pub(crate) static CONTENT_ENCODING: LazyLock<FieldName> = LazyLock::new(|| Field
 pub(crate) static CONTENT_RANGE: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-range"));
 static CONTENT_LENGTH: LazyLock<FieldName> = LazyLock::new(|| FieldName::known("content-length"));
 
+/// What messages mostly sign, made once.
+static COMMON: LazyLock<[FieldName; 5]> =
+    LazyLock::new(|| ["content-digest", "content-type", "date", "host", "x-amz-date"].map(FieldName::known));
+
 /// A field name in lower case, and how CGI spells it (RFC 3875, 4.1.18).
 #[derive(Clone, Debug)]
 pub struct FieldName(Arc<Spellings>);
@@ -41,6 +45,9 @@ impl Eq for FieldName {}
 impl FieldName {
     /// RFC 9110, 5.1: a token. An underscore is not taken: CGI cannot tell `X_Sig` from `X-Sig`.
     pub fn parse(name: &str) -> Result<Self> {
+        if let Some(common) = COMMON.iter().find(|common| common.lower() == name) {
+            return Ok(common.clone());
+        }
         if name.is_empty() || !name.bytes().all(|octet| is_token(octet) && octet != b'_') {
             return Err(Error::configuration(format!("not a field name: {name:?}")));
         }
@@ -50,13 +57,14 @@ impl FieldName {
     /// A name that is known to be one.
     pub(crate) fn known(name: &str) -> Self {
         let lower = name.to_ascii_lowercase();
-        let upper = lower.to_ascii_uppercase().replace('-', "_");
-        let environ = match upper.as_str() {
-            "CONTENT_TYPE" | "CONTENT_LENGTH" => upper,
-            _ => format!("HTTP_{upper}"),
-        };
+        let mut environ = String::with_capacity("HTTP_".len() + name.len());
+        if !matches!(lower.as_str(), "content-type" | "content-length") {
+            environ.push_str("HTTP_");
+        }
+        environ.extend(name.chars().map(|letter| if letter == '-' { '_' } else { letter.to_ascii_uppercase() }));
         let mark = mark(lower.as_bytes());
-        Self(Arc::new(Spellings { quoted: format!("\"{lower}\"").into(), environ: environ.into(), mark }))
+        let quoted = ["\"", &lower, "\""].concat();
+        Self(Arc::new(Spellings { quoted: quoted.into(), environ: environ.into(), mark }))
     }
 
     /// Lower case.

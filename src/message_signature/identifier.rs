@@ -5,21 +5,20 @@ use std::borrow::Cow;
 use sfv::visitor::ParameterVisitor;
 use sfv::{BareItemFromInput, KeyRef, Parser, StringRef};
 
-use super::DIGEST_FIELD;
 use super::component::{Covered, Reading, What};
 use crate::error::{Error, Result};
-use crate::request::{CONTENT_TYPE, Component, FieldName};
+use crate::request::{Component, FieldName};
 use crate::structured::push_quoted;
 
 impl Covered {
     /// The component of a name without parameters.
     pub(super) fn named(name: &str) -> Result<Self> {
-        let what = match (Component::parse(name), known(name)) {
-            (Some(component), _) => What::Derived(component),
-            (None, Some(field)) => What::Field(field, Reading::Received),
-            (None, None) => return Parameters::default().applied_to(name),
-        };
-        Ok(Self { what, of_request: false, identifier: String::new() })
+        match Component::parse(name) {
+            Some(component) => {
+                Ok(Self { what: What::Derived(component), of_request: false, identifier: String::new() })
+            }
+            None => Parameters::default().applied_to(name),
+        }
     }
 
     /// An identifier in the RFC's text, such as `"example-dict";key="a"`; the quotes around the name may be left out.
@@ -122,7 +121,7 @@ impl Parameters {
             }
             (field, parameters, None) => {
                 // 2.1: the name in lower case; any other spelling would be a second name for the same component.
-                let field = known(field).or_else(|| FieldName::parse(field).ok().filter(|own| own.lower() == name));
+                let field = FieldName::parse(field).ok().filter(|own| own.lower() == name);
                 let field = field.ok_or_else(unknown)?;
                 What::Field(
                     field,
@@ -141,9 +140,4 @@ impl Parameters {
         let identifier = if text.is_empty() { text } else { format!("\"{name}\"{text}") };
         Ok(Covered { what, of_request: req, identifier })
     }
-}
-
-/// The fields that nearly every signature covers.
-fn known(name: &str) -> Option<FieldName> {
-    [&CONTENT_TYPE, &DIGEST_FIELD].into_iter().find(|field| field.lower() == name).map(|field| (**field).clone())
 }
