@@ -6,10 +6,11 @@ use sha2::{Digest, Sha256, Sha512};
 
 use crate::claims::Claims;
 use crate::error::{Code, Error, Result};
+use crate::fields::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, Fields};
 use crate::form::FormBody;
 use crate::json::{Canonical, Document, Form, Options, Selected};
 use crate::mac::Sink;
-use crate::request::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, Fields, declared_length};
+use crate::request::declared_length;
 use crate::target::percent_encode_segment;
 use crate::transform::{Transform, transformed};
 
@@ -138,7 +139,7 @@ pub(crate) fn check_stated_content(fields: &dyn Fields, claims: &Claims, limit: 
 
 /// RFC 9110, 8.3.1, without a look at the parameters.
 pub(crate) fn is_media_type(text: &[u8]) -> bool {
-    let is_token = |text: &[u8]| !text.is_empty() && text.iter().copied().all(crate::request::is_token);
+    let is_token = |text: &[u8]| !text.is_empty() && text.iter().copied().all(crate::fields::is_token);
     let essence = text.split(|octet| *octet == b';').next().unwrap_or_default();
     let mut parts = essence.trim_ascii_end().splitn(2, |octet| *octet == b'/');
     parts.next().is_some_and(is_token) && parts.next().is_some_and(is_token)
@@ -181,7 +182,7 @@ fn is_json(value: &[u8]) -> bool {
     let text = String::from_utf8_lossy(value).to_ascii_lowercase();
     let mut parts = text.split(';').map(|part| part.trim_matches([' ', '\t']));
     let subtype = parts.next().and_then(|media_type| media_type.strip_prefix("application/")).unwrap_or_default();
-    let is_token = |text: &str| !text.is_empty() && text.bytes().all(crate::request::is_token);
+    let is_token = |text: &str| !text.is_empty() && text.bytes().all(crate::fields::is_token);
     let mut charsets = 0;
     let are_harmless = parts.all(|parameter| {
         if parameter.is_empty() {

@@ -14,6 +14,7 @@ pub mod coverage;
 pub mod digest;
 pub mod envelope;
 pub mod error;
+pub mod fields;
 pub mod form;
 pub mod grammar;
 pub mod json;

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use crate::claims::{CLAIMS, ClaimName, Claims};
 use crate::error::{Code, Error, Result};
+use crate::fields::{FieldName, Fields, LONGEST_FIELD, own_field, required};
 use crate::grammar::Grammar;
 use crate::json::{Document, Pointer, Selection, string_of};
 use crate::mac::Hash;
 use crate::part::{Hole, Source};
-use crate::request::{FieldName, Fields, LONGEST_FIELD, own_field, required};
 use crate::target::Target;
 use crate::template::Template;
 

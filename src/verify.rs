@@ -12,9 +12,10 @@ use crate::content::{Content, check_form_fields, check_json_fields, check_stated
 use crate::coverage::{Aspect, ReplayClass};
 use crate::digest::ContentDigest;
 use crate::error::{Code, Error, Result};
+use crate::fields::{CONTENT_TYPE, Fields};
 use crate::mac::{Hash, Sink as _};
 use crate::message_signature::{Covered, Message, SignatureInput};
-use crate::request::{CONTENT_TYPE, Fields, Params, Request, check_method, own_origin};
+use crate::request::{Params, Request, check_method, own_origin};
 use crate::ring::{KeyRing, Signer};
 use crate::scheme::{Form, Scheme};
 use crate::signature_base::SignatureBase;

@@ -43,7 +43,7 @@ NARROW = {"answer": {"exceptions"}, "exceptions": set[str](), "schemes": {"_nati
 RUST_LAYERS = [
     {"error", "beneath"},
     {"mac", "target", "structured", "replay", "times", "form"},
-    {"json", "key", "digest"},
+    {"json", "key", "digest", "fields"},
     {"jwk", "ring", "purpose"},
     {"transform"},
     {"request", "claims", "token", "envelope"},

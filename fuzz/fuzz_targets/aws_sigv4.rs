@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use _native::aws_sigv4::{AwsSigV4, PathRule};
 use _native::error::Code;
-use _native::request::is_token;
+use _native::fields::is_token;
 use _native::scheme::Scheme;
 use _native::sign::ToSign;
 use _native::target::Target;

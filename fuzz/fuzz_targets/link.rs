@@ -4,10 +4,10 @@
 
 use std::sync::LazyLock;
 
+use _native::fields::is_token;
 use _native::grammar::Grammar;
 use _native::key::KeyForm;
 use _native::mac::Hash;
-use _native::request::is_token;
 use _native::scheme::Scheme;
 use _native::sign::ToSign;
 use _native::target::Target;

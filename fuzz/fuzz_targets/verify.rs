@@ -9,9 +9,10 @@ use std::sync::LazyLock;
 
 use _native::content::Content;
 use _native::error::Result;
+use _native::fields::{FieldName, Fields};
 use _native::mac::Hash;
 use _native::message_signature::{self as signatures, Choices, Policy, SignatureInput};
-use _native::request::{FieldName, Fields, Request};
+use _native::request::Request;
 use _native::scheme::Scheme;
 use _native::target::Target;
 use base64ct::{Base64, Encoding};

@@ -6,9 +6,9 @@ use std::sync::{Arc, LazyLock};
 
 use _native::content::Content;
 use _native::error::Error;
+use _native::fields::FieldPairs;
 use _native::key::Key;
 use _native::mac::{Hash, Signature};
-use _native::request::FieldPairs;
 use _native::ring::{KeyRing, Signer};
 use _native::scheme::Scheme;
 use _native::target::{Origin, Target};

@@ -9,8 +9,9 @@ use super::{AwsSigV4, OWN, PathRule, Payload, Statement, listed, refuse_signed};
 use crate::claims::{ClaimName, Claims};
 use crate::content::Content;
 use crate::error::{Error, Result};
+use crate::fields::{CONTENT_TYPE, FieldName, Fields, HOST, WithField};
 use crate::key::Key;
-use crate::request::{CONTENT_TYPE, FieldName, Fields, HOST, Request, WithField};
+use crate::request::Request;
 use crate::target::{Target, percent_encode_segment};
 use crate::times::TimeForm;
 

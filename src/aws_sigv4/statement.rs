@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::error::{Code, Error, Result};
-use crate::request::FieldName;
+use crate::fields::FieldName;
 
 /// The one algorithm; a message names it and never chooses it.
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";

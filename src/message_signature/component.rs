@@ -6,7 +6,8 @@ use super::message::Message;
 use super::policy::Policy;
 use super::query;
 use crate::error::{Code, Error, Result};
-use crate::request::{Component, FieldName};
+use crate::fields::FieldName;
+use crate::request::Component;
 use crate::structured::{self, Kind};
 
 /// A covered component.

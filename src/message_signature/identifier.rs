@@ -7,7 +7,8 @@ use sfv::{BareItemFromInput, KeyRef, Parser, StringRef};
 
 use super::component::{Covered, Reading, What};
 use crate::error::{Error, Result};
-use crate::request::{Component, FieldName};
+use crate::fields::FieldName;
+use crate::request::Component;
 use crate::structured::push_quoted;
 
 impl Covered {

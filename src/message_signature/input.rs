@@ -6,7 +6,8 @@ use super::policy::Policy;
 use super::{INPUT_FIELD, SIGNATURE_FIELD, lines, signatures};
 use crate::claims::Claims;
 use crate::error::{Code, Error, Result};
-use crate::request::{Component, Fields, required};
+use crate::fields::{Fields, required};
+use crate::request::Component;
 use crate::structured::push_quoted;
 
 /// One member of Signature-Input.

@@ -1,6 +1,7 @@
 //! What a signature is of.
 
-use crate::request::{Fields, Request};
+use crate::fields::Fields;
+use crate::request::Request;
 
 /// A request, or a response and the request that it answers (RFC 9421, 2.4).
 #[derive(Clone, Copy)]

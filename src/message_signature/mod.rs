@@ -21,7 +21,7 @@ pub use message::Message;
 pub use policy::{Choices, Policy};
 pub use signing::{Examined, Written};
 
-use crate::request::FieldName;
+use crate::fields::FieldName;
 
 /// The field with the covered components and the signature parameters (4.1).
 pub const INPUT: &str = "Signature-Input";

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::claim::milliseconds;
 use super::detached;
-use super::request::text;
+use super::text::text;
 use super::values::write_value;
 use crate::error::{Code, Error};
 use crate::json::Options;

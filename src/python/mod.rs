@@ -2,6 +2,7 @@
 
 mod claim;
 mod envelope;
+mod fields;
 mod grammar;
 mod json;
 mod kept;
@@ -15,6 +16,7 @@ mod root;
 mod rows;
 mod scheme;
 mod still;
+mod text;
 mod token;
 mod values;
 

@@ -7,7 +7,7 @@ use pyo3::types::PyString;
 
 use super::claim::milliseconds;
 use super::keys::KeyRing;
-use super::request::text;
+use super::text::text;
 use crate::error::Error;
 use crate::key::Key;
 

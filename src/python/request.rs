@@ -1,14 +1,15 @@
 //! Requests, from Python's own pairs, a WSGI environment or an ASGI scope.
 
-use std::borrow::Cow;
-
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PyString};
 
-use crate::error::{Code, Error};
-use crate::request::{FieldName, FieldPairs, Fields, Params, field_value};
+use super::fields::{EnvironFields, pairs_of};
+use super::text::{latin1, latin1_text, octets_of, text};
+use crate::error::Error;
+use crate::fields::{FieldPairs, Fields};
+use crate::request::Params;
 use crate::sign::ToSign;
 use crate::target::{Origin, Target};
 use crate::verify::Received;
@@ -53,32 +54,6 @@ pub(super) struct Request {
 enum Headers {
     Pairs(FieldPairs),
     Environ(Py<PyDict>),
-}
-
-struct EnvironFields<'py>(Bound<'py, PyDict>);
-
-impl Fields for EnvironFields<'_> {
-    fn get(&self, name: &FieldName) -> crate::error::Result<Option<Cow<'_, [u8]>>> {
-        let Ok(Some(value)) = self.0.get_item(name.environ()) else { return Ok(None) };
-        let Ok(value) = value.cast_into::<PyString>() else {
-            return Err(Error::new(Code::SignatureMalformed, "a field is not text"));
-        };
-        let octets = latin1(&value);
-        // PEP 3333: these two may be empty where the request has none.
-        if octets.is_empty() && matches!(name.environ(), "CONTENT_TYPE" | "CONTENT_LENGTH") {
-            return Ok(None);
-        }
-        field_value(&octets).map(|value| Some(Cow::Owned(value.to_vec())))
-    }
-
-    fn starting(&self, prefix: &str) -> Vec<String> {
-        let names = self.0.keys().into_iter().filter_map(|name| {
-            let name =
-                text(name.cast::<PyString>().ok()?).strip_prefix("HTTP_")?.to_ascii_lowercase().replace('_', "-");
-            name.starts_with(prefix).then_some(name)
-        });
-        names.collect()
-    }
 }
 
 #[pymethods]
@@ -291,44 +266,6 @@ impl Request {
     }
 }
 
-/// A str as UTF-8; lone surrogates become U+FFFD, which no part of a message may hold.
-pub(super) fn text<'a>(text: &'a Bound<'_, PyString>) -> Cow<'a, str> {
-    text.to_str().map_or_else(|_| Cow::Owned(text.to_string_lossy().into_owned()), Cow::Borrowed)
-}
-
-/// A str of octets, as WSGI has it (PEP 3333, "Unicode Issues").
-fn latin1<'a>(octets: &'a Bound<'_, PyString>) -> Cow<'a, [u8]> {
-    match octets.to_str() {
-        Ok(text) if text.is_ascii() => Cow::Borrowed(text.as_bytes()),
-        _ => Cow::Owned(foreign(&text(octets))),
-    }
-}
-
-/// The octets of characters up to U+00FF; others, of which no message is, in UTF-8.
-#[cold]
-fn foreign(text: &str) -> Vec<u8> {
-    let mut buffer = [0; 4];
-    let octets = text.chars().flat_map(|character| match u8::try_from(character) {
-        Ok(octet) => vec![octet],
-        Err(_) => character.encode_utf8(&mut buffer).as_bytes().to_vec(),
-    });
-    octets.collect()
-}
-
-pub(super) fn latin1_text(octets: &[u8]) -> String {
-    octets.iter().copied().map(char::from).collect()
-}
-
-fn octets_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
-    if let Ok(octets) = value.cast::<PyBytes>() {
-        return Ok(Cow::Borrowed(octets.as_bytes()));
-    }
-    match value.cast::<PyString>() {
-        Ok(text) => Ok(latin1(text)),
-        Err(_) => Err(PyTypeError::new_err("expected str or bytes")),
-    }
-}
-
 /// What the route matched: text, not what a converter made of it.
 fn params_of(params: &Bound<'_, PyAny>) -> PyResult<Box<Params>> {
     let wrong = || PyTypeError::new_err("params: expected a mapping of str to str");
@@ -339,62 +276,4 @@ fn params_of(params: &Bound<'_, PyAny>) -> PyResult<Box<Params>> {
         Ok((text(name).into_owned(), text(value).into_owned()))
     };
     items.iter().map(pair).collect()
-}
-
-/// Pairs of name and value. A mapping is not taken: it would lose the second of two fields, and a text of two
-/// characters is not a pair.
-pub(super) fn pairs_of(headers: &Bound<'_, PyAny>) -> PyResult<FieldPairs> {
-    // Servers give a list; whether something else is a mapping is a slow question.
-    if let Ok(list) = headers.cast::<PyList>() {
-        if let Some(pairs) = plain_pairs(list) {
-            return Ok(pairs);
-        }
-        return pairs_in(list.iter().map(Ok));
-    }
-    if headers.cast::<PyMapping>().is_ok() || headers.cast::<PyString>().is_ok() || headers.cast::<PyBytes>().is_ok() {
-        return Err(no_pairs());
-    }
-    pairs_in(headers.try_iter()?)
-}
-
-/// A list of tuples, if every octet in them is ASCII, which one look tells: then their text is their octets.
-fn plain_pairs(list: &Bound<'_, PyList>) -> Option<FieldPairs> {
-    let mut pairs = FieldPairs::with_capacity(list.len());
-    for pair in list {
-        let pair = pair.cast_exact::<PyTuple>().ok().filter(|pair| pair.len() == 2)?;
-        let (name, value) = (pair.get_borrowed_item(0).ok()?, pair.get_borrowed_item(1).ok()?);
-        pairs.push(plain_octets(&name)?, plain_octets(&value)?);
-    }
-    pairs.look().then_some(pairs)
-}
-
-fn plain_octets<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
-    match value.cast_exact::<PyString>() {
-        Ok(text) => text.to_str().ok().map(str::as_bytes),
-        Err(_) => value.cast_exact::<PyBytes>().ok().map(PyBytesMethods::as_bytes),
-    }
-}
-
-fn pairs_in<'py>(items: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>) -> PyResult<FieldPairs> {
-    let mut pairs = FieldPairs::default();
-    for pair in items {
-        let pair = pair?;
-        let (name, value) = if let Ok(pair) = pair.cast::<PyTuple>()
-            && pair.len() == 2
-        {
-            (pair.get_item(0)?, pair.get_item(1)?)
-        } else if let Ok(pair) = pair.cast::<PyList>()
-            && pair.len() == 2
-        {
-            (pair.get_item(0)?, pair.get_item(1)?)
-        } else {
-            return Err(no_pairs());
-        };
-        pairs.push(&octets_of(&name)?, &octets_of(&value)?);
-    }
-    Ok(pairs)
-}
-
-fn no_pairs() -> PyErr {
-    PyTypeError::new_err("headers: expected pairs of name and value")
 }

@@ -3,8 +3,9 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyList};
 
-use super::request::{latin1_text, pairs_of};
-use crate::request::FieldPairs;
+use super::fields::pairs_of;
+use super::text::latin1_text;
+use crate::fields::FieldPairs;
 
 /// A response as it is signed or received.
 #[pyclass(frozen, module = "sealgate._native")]

@@ -9,7 +9,7 @@ use super::claim::milliseconds;
 use super::kept::loads;
 use super::keys::KeyRing;
 use super::purpose::Signing;
-use super::request::text;
+use super::text::text;
 use super::values::with_canonical;
 use crate::error::Error;
 use crate::json::Options;

@@ -2,9 +2,10 @@
 
 use super::{Signed, ToSign};
 use crate::error::Result;
+use crate::fields::Fields;
 use crate::key::Key;
 use crate::message_signature::Message;
-use crate::request::{Fields, check_status};
+use crate::request::check_status;
 use crate::scheme::{Form, Scheme};
 
 /// A response to sign.

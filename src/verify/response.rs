@@ -2,8 +2,9 @@
 
 use super::{Claim, Received, Subject, Terms};
 use crate::error::{Error, Result};
+use crate::fields::Fields;
 use crate::message_signature::Message;
-use crate::request::{Fields, Request, check_method, check_status, declared_length, own_origin};
+use crate::request::{Request, check_method, check_status, declared_length, own_origin};
 use crate::scheme::{Form, Scheme};
 use crate::target::Origin;
 

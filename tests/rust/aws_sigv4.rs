@@ -1,6 +1,6 @@
 use _native::aws_sigv4::{AwsSigV4, PathRule};
 use _native::error::{Code, Error};
-use _native::request::FieldPairs;
+use _native::fields::FieldPairs;
 use _native::scheme::Scheme;
 use _native::sign::ToSign;
 use _native::target::{Origin, Target};

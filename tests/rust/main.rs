@@ -4,6 +4,7 @@ mod aws_sigv4;
 #[cfg(unix)]
 mod beneath;
 mod envelope;
+mod fields;
 mod json;
 mod jwk;
 mod mac;
@@ -12,7 +13,6 @@ mod message_signature;
 mod pipeline;
 mod replay;
 mod replay_shared;
-mod request;
 mod signature_input;
 mod target;
 mod template;

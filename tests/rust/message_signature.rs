@@ -1,8 +1,9 @@
 use _native::claims::Claims;
 use _native::content::Content;
 use _native::error::Code;
+use _native::fields::FieldPairs;
 use _native::message_signature::{Choices, Message, Policy, SignatureInput};
-use _native::request::{FieldPairs, Request};
+use _native::request::Request;
 use _native::target::{Origin, Target};
 use proptest::prelude::*;
 

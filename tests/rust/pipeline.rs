@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
 use _native::error::{Code, Error};
+use _native::fields::FieldPairs;
 use _native::mac::Hash;
 use _native::message_signature::Choices;
-use _native::request::FieldPairs;
 use _native::ring::KeyRing;
 use _native::scheme::Scheme;
 use _native::sign::ToSign;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use _native::request::{FieldName, FieldPairs, Fields};
+use _native::fields::{FieldName, FieldPairs, Fields};
 use proptest::prelude::*;
 
 /// As CGI reads a name (RFC 3875, 4.1.18).
