@@ -162,6 +162,9 @@ def test_every_row_has_a_number_and_a_goal_has_a_verdict(rows: list[dict[str, An
 
 def test_the_table_is_text_and_sections_can_be_chosen() -> None:
     lines = run("--only", "^replay").splitlines()
-    assert ["replay store in memory, insert of a new key"] == [line for line in lines if line.startswith("replay")]
-    assert 4 == sum(line.startswith(("MemoryStore", "memory per key", "slowest")) for line in lines)
+    title = "replay store in memory, insert of a new key"
+    filled, beside = f"{title}: from none, 300 a second", f"{title}: beside 500,000 live ones"
+    found = [line for line in lines if line.startswith("replay")]
+    assert [True] * 3 == [line.startswith(start) for line, start in zip(found, (filled, title, beside), strict=True)]
+    assert 6 == sum(line.startswith(("MemoryStore", "memory per key", "slowest")) for line in lines)
     assert not any(line.startswith("Key.verify") for line in lines)
