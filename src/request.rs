@@ -1,4 +1,4 @@
-//! A request and its components (RFC 9421, 2): header fields and derived components.
+//! A request and its derived components (RFC 9421, 2.2), and what is checked of each request.
 
 use std::borrow::Cow;
 

@@ -14,12 +14,7 @@ use crate::structured::push_quoted;
 impl Covered {
     /// The component of a name without parameters.
     pub(super) fn named(name: &str) -> Result<Self> {
-        match Component::parse(name) {
-            Some(component) => {
-                Ok(Self { what: What::Derived(component), of_request: false, identifier: String::new() })
-            }
-            None => Parameters::default().applied_to(name),
-        }
+        Parameters::default().applied_to(name)
     }
 
     /// An identifier in the RFC's text, such as `"example-dict";key="a"`; the quotes around the name may be left out.
