@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 from urllib.parse import unquote_plus
 
 from botocore.auth import SigV4Auth
@@ -19,7 +20,6 @@ from messages import KEY, changed, message
 from timing import Case, Pace, Pool, Row, Section, checked, pooled
 
 from sealgate import Request, Scheme, Signer, Verifier, schemes
-from sealgate.replay import MemoryStore
 
 ORIGIN = "https://api.shop.example"
 KEY_ID = "acme"
@@ -151,24 +151,25 @@ def _message_signature(pace: Pace) -> Mapping[str, Case]:
     count = 200 if pace.quick else 4000
     pool = [[*FIELDS, *added] for added in signed_fields(count, TARGET, FIELDS, ORIGIN)]
     verifier = partial(Verifier, schemes.RFC9421, keys={KEY_ID: KEY}, origin=ORIGIN, max_age=_WINDOW)
-    off, remembering = verifier(replay="off"), verifier()
+    off = verifier(replay="off")
     resolver = MappingKeyResolver(public_keys=_KEYS, private_keys=_KEYS)
     theirs = HTTPMessageVerifier(signature_algorithm=HMAC_SHA256, key_resolver=resolver)
     foreign = Foreign("POST", ORIGIN + TARGET, dict(pool[0]))
     components = ("@method", "@authority", "@path", "@query")
     bad = {"m": changed(BODY)}
-    ours = partial(checked, "verify(Request('POST', t, f, m))", bad, Request=Request, t=TARGET, f=pool[0], m=BODY)
-    ours(verify=remembering.verify)
+    ours = partial(checked, "gate.verify(Request('POST', t, f, m))", bad, Request=Request, t=TARGET, f=pool[0], m=BODY)
+    gate = SimpleNamespace(verify=verifier().verify)
+    ours(gate=gate)
 
     def renew() -> None:
-        remembering.replay = MemoryStore()
+        gate.verify = verifier().verify
 
     return {
-        "Verifier, RFC 9421": ours(verify=off.verify),
+        "Verifier, RFC 9421": ours(gate=off),
         "Verifier, RFC 9421, and memory replay": pooled(
-            "verify(Request('POST', t, item, m))",
+            "gate.verify(Request('POST', t, item, m))",
             Pool(pool, renew),
-            verify=remembering.verify,
+            gate=gate,
             Request=Request,
             t=TARGET,
             m=BODY,

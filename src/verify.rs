@@ -2,7 +2,10 @@
 
 mod body;
 mod proof;
+mod proven;
 mod response;
+
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -22,6 +25,7 @@ use crate::signature_base::SignatureBase;
 use crate::target::{Origin, Target};
 
 pub use proof::Proof;
+pub use proven::Proven;
 pub use response::ReceivedResponse;
 
 /// Seconds for which a replay key outlives its message: clocks of several hosts differ.
@@ -60,7 +64,7 @@ pub struct Terms {
 enum Stated {
     InTemplates,
     Message(SignatureInput),
-    AwsSigV4(Box<aws_sigv4::Statement>),
+    AwsSigV4(Arc<aws_sigv4::Statement>),
 }
 
 /// What a request says of itself, unproven.
@@ -70,9 +74,9 @@ pub struct Claim {
     /// Others that the signature may be of.
     others: Vec<SignatureBase>,
     /// Where the message itself lists what it covers.
-    components: Option<Vec<Covered>>,
+    components: Option<Arc<[Covered]>>,
     /// Where the key is derived, and the base is of a digest of the canonical request.
-    aws_sigv4: Option<Box<aws_sigv4::Statement>>,
+    aws_sigv4: Option<Arc<aws_sigv4::Statement>>,
     digest: Option<ContentDigest>,
     /// The type of the body is stated, and not covered with it.
     leaves_type: bool,
@@ -201,7 +205,7 @@ impl Scheme {
             }
             Form::AwsSigV4(own) => {
                 let (claims, stated) = own.read(received.fields, received.target.clone()?)?;
-                Ok((claims, Stated::AwsSigV4(Box::new(stated))))
+                Ok((claims, Stated::AwsSigV4(Arc::new(stated))))
             }
         }
     }
@@ -309,20 +313,6 @@ impl Scheme {
     #[must_use]
     pub fn signs_body(&self, claim: &Claim) -> bool {
         if claim.aws_sigv4.is_some() { claim.base.has_places() } else { self.coverage.has(Aspect::Body) }
-    }
-
-    /// The parts that the claim's signature covers, by name.
-    #[must_use]
-    pub fn covered<'a>(&'a self, claim: &'a Claim) -> Vec<&'a str> {
-        let mut names: Vec<&str> = match (&claim.components, &claim.aws_sigv4) {
-            (Some(components), _) => components.iter().map(Covered::text).collect(),
-            (None, Some(stated)) => ["@method", "@path", "@query"].into_iter().chain(stated.signed()).collect(),
-            (None, None) => return self.coverage.names().iter().map(String::as_str).collect(),
-        };
-        if claim.digest.is_some() || self.signs_body(claim) {
-            names.push("body");
-        }
-        names
     }
 }
 

@@ -129,7 +129,7 @@ pub fn verdict(scheme: &Scheme, message: &Message, ring: &KeyRing) -> Result<Acc
     let mut claim = scheme.claim(received, origins, terms)?;
     let Proof { read, signer } = scheme.prove(&mut claim, ring, Some(&message.body), terms.body_limit)?;
     let replay = scheme.replay_key(&claim, ring.key_id(signer), Content::new(&message.body, read.as_ref()));
-    let covered = scheme.covered(&claim).into_iter().map(str::to_owned).collect();
+    let covered = scheme.covered(&scheme.proven(&claim)).into_iter().map(str::to_owned).collect();
     Ok(Accepted { claim, signer, replay, covered })
 }
 

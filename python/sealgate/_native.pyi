@@ -17,6 +17,7 @@ __all__ = [
     "Members",
     "Opened",
     "Origins",
+    "Prover",
     "ReplaySet",
     "Request",
     "Response",
@@ -164,6 +165,28 @@ class Origins:
     """The origins (RFC 9110, 4.3.1) that this service answers for, e.g. `https://api.shop.example`."""
 
     def __new__(cls, origins: str | Sequence[str]) -> Origins: ...
+
+@final
+class Prover:
+    """All the steps of a verification in their order, in one call, where keys and bodies are at hand.
+
+    `max_age`: seconds. `body_limit`: octets. `remember`: asked last, where the message counts once, for a key of 32
+    octets, the Unix second until which it is needed, and the key id whose share of the store it is of, if that has
+    shares; raises `Replayed` or `Unavailable`. `memory`: what it asks, where that is in memory, which is asked without it.
+    """
+
+    def __new__(
+        cls,
+        scheme: Scheme,
+        keys: KeyRing,
+        origins: Origins | None,
+        max_age: int,
+        body_limit: int,
+        remember: Callable[[Verified, bytes, int, str | None], None] | None = None,
+        memory: ReplaySet | None = None,
+    ) -> Prover: ...
+    def prove(self, request: Request, now: float, uncovered: frozenset[str] | None = None, /) -> Verified:
+        """`now`: Unix seconds. `uncovered`: of `query` and `body`, what need not be covered."""
 
 @final
 class Members:
@@ -452,18 +475,6 @@ class Scheme:
         uncovered: frozenset[str] | None = None,
     ) -> Claim:
         """What the request says of itself. `uncovered`: of `query` and `body`, what need not be covered."""
-    def verify(
-        self,
-        request: Request,
-        keys: KeyRing,
-        origins: Origins | None,
-        now: float,
-        max_age: int,
-        body_limit: int,
-        uncovered: frozenset[str] | None,
-        once: bool,
-    ) -> tuple[Verified, tuple[bytes, int] | None]:
-        """All the steps in their order, with `request.body`; and what `Claim.replay_key` gives, where `once`."""
     def claim_response(
         self,
         response: Response,

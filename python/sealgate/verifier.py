@@ -14,7 +14,7 @@ from typing import Any
 
 from sealgate import keys as key_sources
 from sealgate import replay as replay_stores
-from sealgate._native import KeyRing, Origins, Request, Response, Scheme, Verified
+from sealgate._native import KeyRing, Origins, Prover, Request, Response, Scheme, Verified
 from sealgate.exceptions import (
     BodyTooLarge,
     BodyUnreadable,
@@ -57,7 +57,7 @@ class Verifier:
     body is kept in a temporary file, not in memory, where the scheme signs a digest of it: the view reads it from the
     request, and `Verified.spooled` has it, `Verified.body` does not.
     `ring` has the keys, of a file those read first; it is empty where a function gives them. `source`: what gives them
-    anew, if anything does. `origins`: None where no origin is configured.
+    anew, if anything does. `origins`: None where no origin is configured. None of them can be assigned.
 
     Raises `ConfigurationError`, naming the setting.
     """
@@ -109,6 +109,14 @@ class Verifier:
         self.origins = None if origin is None else Origins(origin)
         self._clock = clock
         self._claims_in_body = scheme.claims_in_body
+        #: `steps` in one call, where nothing has to be waited for.
+        self._prover = None if self.source is not None else self._made_prover()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # What was checked together holds together: one changed alone could open the gate, or count in one place only.
+        if "_prover" in vars(self):
+            raise AttributeError(f"{name}: a verifier does not change; make another")
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return f"<Verifier {getattr(self.scheme, 'name', None)}>"  # half-made, in a traceback
@@ -129,27 +137,8 @@ class Verifier:
         to be acknowledged and there is none, they are rejected. With it a provider's probe is `HandshakeAnswered`;
         without it none is: an unsigned one is refused, and of a signed one this is the proof.
         """
-        if read_body is None and delivery is None and self.source is None:
-            # `steps` in one call: nothing has to be waited for.
-            store = self.replay
-            verified, remembered = self.scheme.verify(
-                request,
-                self.ring,
-                self.origins,
-                self._clock(),
-                self.max_age,
-                self.body_limit,
-                uncovered or None,
-                store is not None,
-            )
-            if store is not None and remembered is not None:
-                asking = replay_stores.remember(store, *remembered, self._quota(verified, self.ring), awaits=False)
-                try:
-                    run(asking, "averify")
-                except (Rejected, Unavailable) as error:
-                    error.key_id = verified.key_id
-                    raise
-            return verified
+        if self._prover is not None and read_body is None and delivery is None:
+            return self._prover.prove(request, self._clock(), uncovered or None)
         proven: list[Verified] = []
         run(self.steps(request, read_body, uncovered, delivery, proven, awaits=False), "averify")
         return proven[0]
@@ -272,9 +261,25 @@ class Verifier:
             raise
         proven.append(verified)
 
+    def _made_prover(self) -> Prover:
+        store = self.replay
+        remember = None if store is None else partial(_remember, store)
+        own = store if type(store) is replay_stores.MemoryStore else None
+        return Prover(self.scheme, self.ring, self.origins, self.max_age, self.body_limit, remember, own)
+
     def _quota(self, verified: Verified, ring: KeyRing) -> str | None:
         """Whose share of the store it counts to: one key id among others may not fill it for all of them."""
         return verified.key_id if self._asks_each or len(ring) > 1 else None
+
+
+def _remember(
+    store: replay_stores.ReplayStore, verified: Verified, key: bytes, expires: int, key_id: str | None
+) -> None:
+    try:
+        run(replay_stores.remember(store, key, expires, key_id, awaits=False), "averify")
+    except (Rejected, Unavailable) as error:
+        error.key_id = verified.key_id
+        raise
 
 
 def _spooling(scheme: Scheme, size: int) -> int:

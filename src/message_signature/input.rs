@@ -1,5 +1,7 @@
 //! Signature-Input (RFC 9421, 4.1): the signature that counts, and what it covers.
 
+use std::sync::Arc;
+
 use super::component::Covered;
 use super::member::Member;
 use super::policy::Policy;
@@ -14,7 +16,7 @@ use crate::structured::push_quoted;
 pub struct SignatureInput {
     pub(super) label: String,
     /// The covered components, in order.
-    pub components: Vec<Covered>,
+    pub components: Arc<[Covered]>,
     /// The value of `@signature-params` (2.3), serialized: the list of them, and its parameters.
     pub(super) inner_list: String,
 }
@@ -58,7 +60,7 @@ impl SignatureInput {
                 push_quoted(text, &mut inner_list);
             }
         }
-        Self { label: policy.label.clone(), components, inner_list }
+        Self { label: policy.label.clone(), components: components.into(), inner_list }
     }
 
     /// Refuses a signature that covers less than it must (7.2.1).

@@ -15,7 +15,7 @@ impl SignatureInput {
     /// RFC 9421, 2.5: a line for each component, the last for the parameters, and no line end after it.
     pub fn signature_base(&self, message: &Message<'_>, policy: &Policy) -> Result<SignatureBase> {
         let mut base = Vec::with_capacity(512);
-        for component in &self.components {
+        for component in &*self.components {
             base.extend_from_slice(component.identifier().as_bytes());
             base.extend_from_slice(b": ");
             component.write_value(message, policy, &mut base)?;

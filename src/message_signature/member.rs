@@ -1,5 +1,8 @@
 //! The members of Signature-Input (RFC 9421, 4.1), read: which of several counts, and what it says.
 
+use std::mem;
+use std::sync::Arc;
+
 use sfv::visitor::{DictionaryVisitor, EntryVisitor, InnerListVisitor, ItemVisitor, Never, ParameterVisitor};
 use sfv::{BareItemFromInput, KeyRef, Parser};
 
@@ -24,7 +27,10 @@ pub(super) struct Member {
     pub(super) claims: Claims,
     tag: Option<String>,
     names_algorithm: bool,
-    listed: usize,
+    /// The components, while they are read.
+    pub(super) listed: Vec<Covered>,
+    /// How many there are, with those that are refused.
+    items: usize,
     /// Why it is not for us, if it is not: others' signatures may say what they will.
     refusal: Option<Error>,
 }
@@ -39,7 +45,7 @@ impl Member {
     /// The member that the policy admits, and the labels of all, where there are several.
     pub(super) fn read(field: &[u8], policy: &Policy) -> Result<(Self, Vec<String>)> {
         // What is refused is read again below, where it is known why.
-        if let Some(only) = plain::read(field)
+        if let Some(only) = plain::read(field, policy)
             && only.tag == policy.tag
         {
             return Ok((only, Vec::new()));
@@ -57,17 +63,25 @@ impl Member {
     }
 
     pub(super) fn new(label: &str) -> Self {
-        let input = SignatureInput { label: label.to_owned(), components: Vec::new(), inner_list: String::new() };
-        Self { input, claims: Claims::default(), tag: None, names_algorithm: false, listed: 0, refusal: None }
+        let input = SignatureInput { label: label.to_owned(), components: Arc::default(), inner_list: String::new() };
+        Self {
+            input,
+            claims: Claims::default(),
+            tag: None,
+            names_algorithm: false,
+            listed: Vec::new(),
+            items: 0,
+            refusal: None,
+        }
     }
 
     pub(super) fn add_component(&mut self, component: Result<Covered>) -> Result<()> {
-        let (component, components) = (component?, &mut self.input.components);
+        let component = component?;
         // 2.5: each component at most once.
-        if components.contains(&component) {
+        if self.listed.contains(&component) {
             return Err(Error::malformed("a component twice"));
         }
-        components.push(component);
+        self.listed.push(component);
         Ok(())
     }
 
@@ -163,16 +177,17 @@ impl<'de> InnerListVisitor<'de> for Entry<'_> {
     type Error = Error;
 
     fn item(&mut self) -> Result<impl ItemVisitor<'de>> {
-        self.0.listed += 1;
-        if self.0.listed > MOST_COMPONENTS {
+        self.0.items += 1;
+        if self.0.items > MOST_COMPONENTS {
             return Err(Error::malformed("too many components"));
         }
         Ok(Listed(self.0))
     }
 
-    fn finish(self) -> Result<impl ParameterVisitor<'de>> {
-        let input = &mut self.0.input;
-        lines::write_list(&input.components, &mut input.inner_list);
+    fn finish(mut self) -> Result<impl ParameterVisitor<'de>> {
+        let Self(Member { input, listed, .. }) = &mut self;
+        input.components = mem::take(listed).into();
+        lines::write_list(&*input.components, &mut input.inner_list);
         Ok(self)
     }
 }

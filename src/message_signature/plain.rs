@@ -1,19 +1,28 @@
 //! Signature-Input in the form in which signers write it: one member, components without parameters, one space between.
 
+use std::mem;
+use std::sync::Arc;
+
 use super::component::Covered;
 use super::member::{MOST_COMPONENTS, Member, Value};
+use super::policy::Policy;
 use crate::structured::{is_key, is_printable};
 
 /// The one member of such a field. None: it has another form, or is wrong; the parser of structured fields, which reads
 /// this form to the same, in five times the time, says which. Serialized anew (RFC 9651, 4.1) it has the same text.
-pub(super) fn read(field: &[u8]) -> Option<Member> {
+pub(super) fn read(field: &[u8], policy: &Policy) -> Option<Member> {
     let field = std::str::from_utf8(field).ok().filter(|field| is_printable(field.as_bytes()))?;
     let (label, inner_list) = split(field, b'=')?;
     if !is_key(label) {
         return None;
     }
     let mut member = Member::new(label);
-    let mut parameters = components(inner_list.strip_prefix('(')?, &mut member)?;
+    let mut parameters = if let Some((components, rest)) = policy.usual(inner_list) {
+        member.input.components = Arc::clone(components);
+        rest
+    } else {
+        components(inner_list.strip_prefix('(')?, &mut member)?
+    };
     while let Some(parameter) = parameters.strip_prefix(';') {
         let (name, value) = split(parameter, b'=')?;
         if member.has_parameter(name) {
@@ -38,13 +47,14 @@ fn components<'a>(mut list: &'a str, member: &mut Member) -> Option<&'a str> {
     if let Some(rest) = list.strip_prefix(')') {
         return Some(rest);
     }
-    member.input.components.reserve(8);
-    while member.input.components.len() < MOST_COMPONENTS {
+    while member.listed.len() < MOST_COMPONENTS {
         let (name, rest) = quoted(list.strip_prefix('"')?)?;
         member.add_component(Covered::named(name)).ok()?;
-        match rest.strip_prefix(' ') {
-            Some(next) => list = next,
-            None => return rest.strip_prefix(')'),
+        if let Some(next) = rest.strip_prefix(' ') {
+            list = next;
+        } else {
+            member.input.components = mem::take(&mut member.listed).into();
+            return rest.strip_prefix(')');
         }
     }
     None

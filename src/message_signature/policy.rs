@@ -1,7 +1,12 @@
 //! What a signature must say and cover, whatever the message proposes (RFC 9421, 7.2.1).
 
+use std::sync::Arc;
+
 use super::component::Covered;
+use super::member::MOST_COMPONENTS;
+use super::{DIGEST_FIELD, lines};
 use crate::error::{Error, Result};
+use crate::fields::CONTENT_TYPE;
 use crate::structured::{self, Kind};
 
 /// What the service chooses; the text of each part is checked when it becomes a `Policy`.
@@ -47,6 +52,8 @@ pub struct Policy {
     /// Whether it must have a nonce.
     pub nonce: bool,
     kinds: Vec<(String, Kind)>,
+    /// The lists that requests signed under this policy have, and their texts.
+    usual: Vec<(String, Arc<[Covered]>)>,
 }
 
 /// What makes a request this one: a response that covers less would answer another.
@@ -67,15 +74,18 @@ impl Policy {
             })?;
             Ok((name.to_ascii_lowercase(), kind))
         };
-        let policy = Self {
+        let mut policy = Self {
             components: listed(choices.components, &OF_REQUEST, "components")?,
             response_components: listed(choices.response_components, &OF_RESPONSE, "response_components")?,
             label: choices.label,
             tag: choices.tag,
             nonce: choices.nonce,
             kinds: choices.structured_fields.into_iter().map(kind).collect::<Result<_>>()?,
+            usual: Vec::new(),
         };
         policy.check()?;
+        let contents = [true, false].map(|is_typed| with_content(policy.components.clone(), is_typed));
+        policy.usual = contents.into_iter().chain([policy.components.clone()]).map(with_text).collect();
         Ok(policy)
     }
 
@@ -98,8 +108,16 @@ impl Policy {
         Ok(())
     }
 
+    /// The components of a list that signers under this policy write, and what follows it.
+    pub(super) fn usual<'a>(&self, text: &'a str) -> Option<(&Arc<[Covered]>, &'a str)> {
+        self.usual.iter().find_map(|(list, components)| text.strip_prefix(&**list).map(|rest| (components, rest)))
+    }
+
     fn check_side(&self, what: &str, components: &[Covered], fits: impl Fn(&Covered) -> bool) -> Result<()> {
         let wrong = |message: &str| Err(Error::configuration(format!("{what}: {message}")));
+        if with_content(components.to_vec(), true).len() > MOST_COMPONENTS {
+            return wrong("too many for one signature");
+        }
         for (nth, component) in components.iter().enumerate() {
             if !fits(component) {
                 return wrong(&format!("{} is of another kind of message", component.text()));
@@ -121,6 +139,24 @@ impl Policy {
         let own = self.kinds.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind);
         own.or_else(|| Kind::registered(name))
     }
+}
+
+/// The components that cover the content too: its digest, and its type where one is stated. What the body is read as acts
+/// as much as the body: under another type it is another message.
+pub(super) fn with_content(mut components: Vec<Covered>, is_typed: bool) -> Vec<Covered> {
+    let fields = is_typed.then(|| CONTENT_TYPE.clone()).into_iter().chain([DIGEST_FIELD.clone()]);
+    for field in fields.map(Covered::field) {
+        if !components.iter().any(|component| component.stands_for(&field)) {
+            components.push(field);
+        }
+    }
+    components
+}
+
+fn with_text(components: Vec<Covered>) -> (String, Arc<[Covered]>) {
+    let mut text = String::new();
+    lines::write_list(&components, &mut text);
+    (text, components.into())
 }
 
 fn parsed(text: &str, what: &str) -> Result<Covered> {

@@ -3,7 +3,7 @@
 use super::component::{Covered, Reading, What};
 use super::input::SignatureInput;
 use super::message::Message;
-use super::policy::Policy;
+use super::policy::{Policy, with_content};
 use super::{DIGEST_FIELD, INPUT_FIELD, SIGNATURE_FIELD};
 use crate::claims::{ClaimName, Claims};
 use crate::content::Content;
@@ -52,13 +52,7 @@ impl Policy {
         let fields: &dyn Fields = if body.is_empty() && given.is_none() {
             fields
         } else {
-            // What the body is read as acts as much as the body: under another type it is another message.
-            let typed = fields.get(&CONTENT_TYPE)?.is_some().then(|| CONTENT_TYPE.clone());
-            for field in typed.into_iter().chain([DIGEST_FIELD.clone()]).map(Covered::field) {
-                if !components.iter().any(|component| component.stands_for(&field)) {
-                    components.push(field);
-                }
-            }
+            components = with_content(components, fields.get(&CONTENT_TYPE)?.is_some());
             if given.is_some() {
                 fields
             } else {

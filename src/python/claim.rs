@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -18,14 +18,14 @@ use crate::key::Lifetime;
 use crate::mac::Hash;
 use crate::ring;
 use crate::scheme;
-use crate::verify::{self, Proof, Terms};
+use crate::verify::{self, Proof, Proven, Terms};
 
 /// A request that was proven.
 #[pyclass(frozen, module = "sealgate._native")]
 pub(super) struct Verified {
     scheme: Py<Scheme>,
-    /// Proven: its signature, its digest and its coverage hold.
-    claim: Arc<verify::Claim>,
+    /// Its signature, its digest and its coverage hold.
+    proven: Proven,
     key_id: Option<String>,
     body: Body,
 }
@@ -40,7 +40,7 @@ enum Body {
 #[pymethods]
 impl Verified {
     #[getter]
-    fn key_id(&self) -> Option<&str> {
+    pub(super) fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
     }
 
@@ -56,17 +56,17 @@ impl Verified {
 
     #[getter]
     fn created(&self) -> Option<i64> {
-        self.claim.claims().created.as_ref().map(|created| created.milliseconds.div_euclid(1000))
+        self.proven.created
     }
 
     #[getter]
     fn nonce(&self) -> Option<&str> {
-        self.claim.claims().nonce.as_deref()
+        self.proven.nonce.as_deref()
     }
 
     #[getter]
     fn message_id(&self) -> Option<&str> {
-        self.claim.claims().message_id.as_deref()
+        self.proven.message_id.as_deref()
     }
 
     #[getter]
@@ -87,7 +87,7 @@ impl Verified {
 
     #[getter]
     fn query(&self) -> Option<Cow<'_, str>> {
-        self.claim.proven_query().map(String::from_utf8_lossy)
+        self.proven.query.as_deref().map(String::from_utf8_lossy)
     }
 
     fn __repr__(&self) -> String {
@@ -98,13 +98,13 @@ impl Verified {
 
 impl Verified {
     fn names(&self) -> Vec<&str> {
-        self.scheme.get().scheme.covered(&self.claim)
+        self.scheme.get().scheme.covered(&self.proven)
     }
 
     /// What was proven in one go, of a request with this body.
     pub(super) fn new(
         scheme: &Bound<'_, Scheme>,
-        claim: verify::Claim,
+        claim: &verify::Claim,
         proof: &Proof,
         ring: &ring::KeyRing,
         body: &Bound<'_, PyBytes>,
@@ -113,7 +113,7 @@ impl Verified {
             body: Body::Octets(proven(&scheme.get().scheme, proof.read.as_ref(), body)?.unbind()),
             scheme: scheme.clone().unbind(),
             key_id: ring.key_id(proof.signer).map(str::to_owned),
-            claim: Arc::new(claim),
+            proven: scheme.get().scheme.proven(claim),
         })
     }
 }
@@ -122,7 +122,7 @@ impl Verified {
 #[pyclass(frozen, module = "sealgate._native")]
 pub(super) struct Claim {
     scheme: Py<Scheme>,
-    read: Arc<verify::Claim>,
+    read: verify::Claim,
     /// The body and what was read of it, where that is what is signed.
     body: OnceLock<(Py<PyBytes>, ReadBody)>,
     /// Whose key it was, once that is proven.
@@ -160,7 +160,7 @@ impl Claim {
         let (read, signed) =
             detached(slf.py(), octets.len(), || scheme.read_claims(&claim.read, octets, milliseconds(now)))?;
         let body = signed.map_or_else(OnceLock::new, |signed| OnceLock::from((body.clone().unbind(), signed)));
-        Ok(Self { scheme: claim.scheme.clone_ref(slf.py()), read: Arc::new(read), body, signer: OnceLock::new() })
+        Ok(Self { scheme: claim.scheme.clone_ref(slf.py()), read, body, signer: OnceLock::new() })
     }
 
     /// After `authenticate`: the replay key (32 bytes) and the Unix second from which it may be forgotten, or None.
@@ -234,13 +234,13 @@ impl Claim {
 impl Claim {
     /// What `scheme` has read of a request.
     pub(super) fn new(scheme: Py<Scheme>, read: verify::Claim) -> Self {
-        Self { scheme, read: Arc::new(read), body: OnceLock::new(), signer: OnceLock::new() }
+        Self { scheme, read, body: OnceLock::new(), signer: OnceLock::new() }
     }
 
     fn concluded(&self, py: Python<'_>, body: Body) -> PyResult<Verified> {
         Ok(Verified {
             scheme: self.scheme.clone_ref(py),
-            claim: Arc::clone(&self.read),
+            proven: self.scheme.get().scheme.proven(&self.read),
             key_id: self.signer.get().ok_or_else(not_authenticated)?.key_id.clone(),
             body,
         })

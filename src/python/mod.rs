@@ -7,6 +7,7 @@ mod grammar;
 mod json;
 mod kept;
 mod keys;
+mod prover;
 mod purpose;
 mod replay;
 mod request;
@@ -82,7 +83,7 @@ mod _native {
     #[pymodule_export]
     use super::{
         claim::Claim, claim::Verified, envelope::Opened, envelope::Seal, envelope::sealed_members, grammar::Members,
-        json::canonicalize, json::canonicalize_json, json::canonicalize_same, keys::Key, keys::KeyRing,
+        json::canonicalize, json::canonicalize_json, json::canonicalize_same, keys::Key, keys::KeyRing, prover::Prover,
         replay::ReplaySet, request::Origins, request::Request, response::Response, scheme::Scheme, token::Granted,
         token::Token,
     };

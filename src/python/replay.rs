@@ -48,7 +48,7 @@ impl ReplaySet {
 
     /// True if `key` (32 octets) is new, False if it is known or has ended, by what the clock said last.
     #[pyo3(signature = (key, expires, key_id=None, /))]
-    fn add(&self, py: Python<'_>, key: &[u8], expires: i64, key_id: Option<&str>) -> PyResult<bool> {
+    pub(super) fn add(&self, py: Python<'_>, key: &[u8], expires: i64, key_id: Option<&str>) -> PyResult<bool> {
         let key = whole(key)?;
         self.entered(py, true, |now| self.set.add(key, expires, now, key_id))
     }

@@ -6,14 +6,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFrozenSet, PyMapping, PyTuple};
 use zeroize::Zeroizing;
 
-use super::claim::{Claim, Verified, milliseconds, terms};
-use super::detached;
+use super::claim::{Claim, milliseconds, terms};
 use super::grammar::grammars_of;
-use super::keys::{Key, KeyRing};
+use super::keys::Key;
 use super::request::{Origins, Request};
 use super::response::Response;
 use crate::aws_sigv4::{AwsSigV4, PathRule};
-use crate::content::Content;
 use crate::coverage::Aspect;
 use crate::error::{Code, Error};
 use crate::json::Form;
@@ -27,9 +25,6 @@ use crate::verify::{self, ReceivedResponse, Terms};
 
 /// Header fields to add.
 type Pairs = Vec<(String, String)>;
-
-/// The octets, and the Unix second from which they may be forgotten.
-type ReplayKey<'py> = (Bound<'py, PyBytes>, i64);
 
 /// A text, or several of which any counts.
 #[derive(FromPyObject)]
@@ -241,37 +236,6 @@ impl Scheme {
         Ok(Claim::new(slf.clone().unbind(), slf.get().read(slf.py(), request, origins, terms)?))
     }
 
-    /// All the steps for a request whose body and keys are at hand: the proof, and the replay key where one is asked for.
-    #[allow(clippy::too_many_arguments)] // as above
-    #[pyo3(signature = (request, keys, origins, now, max_age, body_limit, uncovered, once))]
-    fn verify<'py>(
-        slf: &Bound<'py, Self>,
-        request: &Request,
-        keys: &KeyRing,
-        origins: Option<&Origins>,
-        now: f64,
-        max_age: i64,
-        body_limit: u64,
-        uncovered: Option<BTreeSet<String>>,
-        once: bool,
-    ) -> PyResult<(Verified, Option<ReplayKey<'py>>)> {
-        let py = slf.py();
-        let scheme = &slf.get().scheme;
-        let mut claim = slf.get().read(py, request, origins, terms(now, max_age, body_limit, uncovered)?)?;
-        let received = request.body.as_ref().map(|body| body.bind(py));
-        let octets = received.map(PyBytesMethods::as_bytes);
-        let ring = &keys.0;
-        let (proof, replay) = detached(py, octets.map_or(0, <[u8]>::len), || {
-            let proof = scheme.prove(&mut claim, ring, octets, body_limit)?;
-            let content = Content::new(octets.unwrap_or_default(), proof.read.as_ref());
-            let replay = once.then(|| scheme.replay_key(&claim, ring.key_id(proof.signer), content)).flatten();
-            Ok::<_, Error>((proof, replay))
-        })?;
-        let replay = replay.map(|(key, expires)| (PyBytes::new(py, &key), expires));
-        let Some(body) = received else { unreachable!("a proof is of a body") };
-        Ok((Verified::new(slf, claim, &proof, ring, body)?, replay))
-    }
-
     /// As `claim`, of a response to `request`.
     fn claim_response(
         slf: &Bound<'_, Self>,
@@ -385,7 +349,7 @@ impl Scheme {
 }
 
 impl Scheme {
-    fn read(
+    pub(super) fn read(
         &self,
         py: Python<'_>,
         request: &Request,

@@ -98,7 +98,7 @@ fn verdict(scheme: &Scheme, message: &Message, now: i64) -> Result<Vec<String>, 
     let received = Received { method: &message.method, target, fields: &fields, origin: None, params: &[] };
     let mut claim = scheme.claim(received, &[origin()], terms)?;
     scheme.prove(&mut claim, &ring(&[(Some("acme"), &[KEY])]), Some(&message.body), terms.body_limit)?;
-    Ok(scheme.covered(&claim).into_iter().map(str::to_owned).collect())
+    Ok(scheme.covered(&scheme.proven(&claim)).into_iter().map(str::to_owned).collect())
 }
 
 #[test]

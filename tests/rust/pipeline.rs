@@ -71,7 +71,7 @@ fn verdict(message: &Message, ring: &KeyRing, now: i64) -> Result<Vec<String>, E
     let received = Received { method: &message.method, target, fields: &fields, origin: None, params: &[] };
     let mut claim = scheme.claim(received, &[origin()], terms)?;
     scheme.prove(&mut claim, ring, Some(&message.body), terms.body_limit)?;
-    Ok(scheme.covered(&claim).into_iter().map(str::to_owned).collect())
+    Ok(scheme.covered(&scheme.proven(&claim)).into_iter().map(str::to_owned).collect())
 }
 
 fn acme() -> KeyRing {
