@@ -108,8 +108,8 @@ impl Templates {
     }
 
     /// Reads the claims that need no body. `hash`: the scheme's.
-    pub(crate) fn read(&self, fields: &dyn Fields, target: &Result<&Target>, hash: Hash) -> Result<Claims> {
-        let mut claims = Claims::default();
+    pub(crate) fn read(&self, fields: &dyn Fields, target: &Result<&Target>, hash: Hash) -> Result<Box<Claims>> {
+        let mut claims = Box::<Claims>::default();
         for OwnField { name, is_optional, grammar, .. } in &self.fields {
             if !is_optional || own_field(fields, name)?.is_some() {
                 grammar.read(&required(fields, name)?, hash, &mut claims)?;

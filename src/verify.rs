@@ -69,7 +69,7 @@ enum Stated {
 
 /// What a request says of itself, unproven.
 pub struct Claim {
-    claims: Claims,
+    claims: Box<Claims>,
     base: SignatureBase,
     /// Others that the signature may be of.
     others: Vec<SignatureBase>,
@@ -195,7 +195,7 @@ impl Scheme {
         Ok(())
     }
 
-    fn read(&self, received: &Received<'_>) -> Result<(Claims, Stated)> {
+    fn read(&self, received: &Received<'_>) -> Result<(Box<Claims>, Stated)> {
         match &self.form {
             Form::Template(templates) => {
                 Ok((templates.read(received.fields, &received.target, self.hash)?, Stated::InTemplates))

@@ -172,7 +172,7 @@ class Prover:
 
     `max_age`: seconds. `body_limit`: octets. `remember`: asked last, where the message counts once, for a key of 32
     octets, the Unix second until which it is needed, and the key id whose share of the store it is of, if that has
-    shares; raises `Replayed` or `Unavailable`. `memory`: what it asks, where that is in memory, which is asked without it.
+    shares; raises `Replayed` or `Unavailable`. `memory`: what it asks, if that is in memory, and asked without it.
     """
 
     def __new__(

@@ -133,7 +133,7 @@ impl AwsSigV4 {
     }
 
     /// Reads what a message says of itself.
-    pub fn read(&self, fields: &dyn Fields, target: &Target) -> Result<(Claims, Statement)> {
+    pub fn read(&self, fields: &dyn Fields, target: &Target) -> Result<(Box<Claims>, Statement)> {
         let parameters = parameters(target.query())?;
         let given = if self.is_presigned() {
             let given = Given::in_query(&parameters)?;
@@ -150,7 +150,7 @@ impl AwsSigV4 {
         };
         let created = TimeForm::AmzDate.parse(&given.time)?;
         let (key_id, scope) = Scope::parse(&given.credential, &created.text[..8], &self.regions, &self.services)?;
-        let mut claims = Claims::default();
+        let mut claims = Box::<Claims>::default();
         claims.take(ClaimName::KeyId, key_id, TimeForm::AmzDate)?;
         if let Some((lasts, longest)) = given.lasts.zip(self.presigned) {
             claims.expires = Some(end_of(&created, &lasts, longest)?);

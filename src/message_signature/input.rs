@@ -23,14 +23,14 @@ pub struct SignatureInput {
 
 impl Policy {
     /// The signature that a message carries for us, and what it says.
-    pub fn read(&self, fields: &dyn Fields) -> Result<(SignatureInput, Claims)> {
+    pub fn read(&self, fields: &dyn Fields) -> Result<(SignatureInput, Box<Claims>)> {
         SignatureInput::read(&required(fields, &INPUT_FIELD)?, &required(fields, &SIGNATURE_FIELD)?, self)
     }
 }
 
 impl SignatureInput {
     /// Reads both fields: the one signature that the policy admits. Others, such as a proxy's, have to be well formed.
-    pub fn read(input: &[u8], signature: &[u8], policy: &Policy) -> Result<(Self, Claims)> {
+    pub fn read(input: &[u8], signature: &[u8], policy: &Policy) -> Result<(Self, Box<Claims>)> {
         let (Member { input, mut claims, .. }, labels) = Member::read(input, policy)?;
         if claims.created.is_none() || claims.key_id.is_none() || (policy.nonce && claims.nonce.is_none()) {
             let needed = if policy.nonce { "created, nonce and keyid" } else { "created and keyid" };

@@ -24,7 +24,7 @@ pub(super) const MOST_COMPONENTS: usize = 64;
 /// A member while it is read.
 pub(super) struct Member {
     pub(super) input: SignatureInput,
-    pub(super) claims: Claims,
+    pub(super) claims: Box<Claims>,
     tag: Option<String>,
     names_algorithm: bool,
     /// The components, while they are read.
@@ -66,7 +66,7 @@ impl Member {
         let input = SignatureInput { label: label.to_owned(), components: Arc::default(), inner_list: String::new() };
         Self {
             input,
-            claims: Claims::default(),
+            claims: Box::default(),
             tag: None,
             names_algorithm: false,
             listed: Vec::new(),
