@@ -114,7 +114,7 @@ class Verifier:
 
     def __setattr__(self, name: str, value: object) -> None:
         # What was checked together holds together: one changed alone could open the gate, or count in one place only.
-        if "_prover" in vars(self):
+        if hasattr(self, "_prover"):  # not `vars`: a dict of its own makes every later look slower
             raise AttributeError(f"{name}: a verifier does not change; make another")
         super().__setattr__(name, value)
 
@@ -138,7 +138,7 @@ class Verifier:
         without it none is: an unsigned one is refused, and of a signed one this is the proof.
         """
         if self._prover is not None and read_body is None and delivery is None:
-            return self._prover.prove(request, self._clock(), uncovered or None)
+            return self._prover.prove(request, uncovered or None)
         proven: list[Verified] = []
         run(self.steps(request, read_body, uncovered, delivery, proven, awaits=False), "averify")
         return proven[0]
@@ -265,7 +265,7 @@ class Verifier:
         store = self.replay
         remember = None if store is None else partial(_remember, store)
         own = store if type(store) is replay_stores.MemoryStore else None
-        return Prover(self.scheme, self.ring, self.origins, self.max_age, self.body_limit, remember, own)
+        return Prover(self.scheme, self.ring, self.origins, self._clock, self.max_age, self.body_limit, remember, own)
 
     def _quota(self, verified: Verified, ring: KeyRing) -> str | None:
         """Whose share of the store it counts to: one key id among others may not fill it for all of them."""

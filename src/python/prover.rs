@@ -21,6 +21,7 @@ pub(super) struct Prover {
     scheme: Py<Scheme>,
     keys: Py<KeyRing>,
     origins: Option<Py<Origins>>,
+    clock: Py<PyAny>,
     max_age: i64,
     body_limit: u64,
     /// Given what was proven, its replay key, when this ends, and whose share it is of: raises where it is not new.
@@ -34,29 +35,30 @@ pub(super) struct Prover {
 #[pymethods]
 impl Prover {
     #[new]
-    #[pyo3(signature = (scheme, keys, origins, max_age, body_limit, remember = None, memory = None))]
+    #[pyo3(signature = (scheme, keys, origins, clock, max_age, body_limit, remember = None, memory = None))]
     fn new(
         scheme: Py<Scheme>,
         keys: Py<KeyRing>,
         origins: Option<Py<Origins>>,
+        clock: Py<PyAny>,
         max_age: i64,
         body_limit: u64,
         remember: Option<Py<PyAny>>,
         memory: Option<Py<ReplaySet>>,
     ) -> Self {
         let has_shares = keys.get().0.key_ids().len() > 1;
-        Self { scheme, keys, origins, max_age, body_limit, remember, memory, has_shares }
+        Self { scheme, keys, origins, clock, max_age, body_limit, remember, memory, has_shares }
     }
 
     /// The proof of a request whose body is at hand.
-    #[pyo3(signature = (request, now, uncovered = None, /))]
+    #[pyo3(signature = (request, uncovered = None, /))]
     fn prove<'py>(
         &self,
         py: Python<'py>,
         request: &Request,
-        now: f64,
         uncovered: Option<BTreeSet<String>>,
     ) -> PyResult<Bound<'py, Verified>> {
+        let now = self.clock.call0(py)?.extract(py)?;
         let terms = terms(now, self.max_age, self.body_limit, uncovered)?;
         let scheme = &self.scheme.get().scheme;
         let mut claim = self.scheme.get().read(py, request, self.origins.as_ref().map(Py::get), terms)?;
@@ -84,6 +86,7 @@ impl Prover {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.clock)?;
         visit.call(&self.remember)?;
         visit.call(&self.memory)
     }
