@@ -26,8 +26,9 @@ pub type Params = [(String, String)];
 
 impl<'a> Request<'a> {
     /// The service's origin. A message may cover the authority of a service that never said what it is: that is nobody's.
-    fn own_origin(&self, component: &'static str) -> Result<&'a Origin> {
-        self.origin.ok_or_else(|| Error::new(Code::TargetAmbiguous, format!("{component} needs an origin")))
+    fn own_origin(&self, component: Component) -> Result<&'a Origin> {
+        let needed = || Error::new(Code::TargetAmbiguous, format!("{} needs an origin", component.name()));
+        self.origin.ok_or_else(needed)
     }
 
     /// What the route matched under a name.
@@ -111,7 +112,7 @@ impl Component {
 
     /// The value; `@query` is without its `?`, which RFC 9421 (2.2.7) puts before it.
     pub fn value<'a>(self, request: &Request<'a>) -> Result<Cow<'a, [u8]>> {
-        let origin = || request.own_origin(self.name());
+        let origin = || request.own_origin(self);
         Ok(match self {
             Self::Method => Cow::Borrowed(request.method),
             Self::Path => Cow::Borrowed(request.target.path()?),
@@ -130,7 +131,7 @@ impl Component {
 /// RFC 9421, 2.2.2, with the origin as `written`.
 pub(crate) fn target_uri(request: &Request<'_>, written: fn(&Origin) -> String) -> Result<Cow<'static, [u8]>> {
     request.target.path()?;
-    let origin = request.own_origin("@target-uri")?;
+    let origin = request.own_origin(Component::TargetUri)?;
     Ok(Cow::Owned([written(origin).as_bytes(), &request.target.text()].concat()))
 }
 

@@ -113,6 +113,11 @@ impl Policy {
         self.usual.iter().find_map(|(list, components)| text.strip_prefix(&**list).map(|rest| (components, rest)))
     }
 
+    /// Whether they are one of those lists, and so cover what is demanded of a request.
+    pub(super) fn is_usual(&self, components: &Arc<[Covered]>) -> bool {
+        self.usual.iter().any(|(_, own)| Arc::ptr_eq(own, components))
+    }
+
     fn check_side(&self, what: &str, components: &[Covered], fits: impl Fn(&Covered) -> bool) -> Result<()> {
         let wrong = |message: &str| Err(Error::configuration(format!("{what}: {message}")));
         if with_content(components.to_vec(), true).len() > MOST_COMPONENTS {
