@@ -135,8 +135,7 @@ impl FieldPairs {
     /// Appends a pair; the name is kept in lower case.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         let start = self.octets.len();
-        self.octets.extend_from_slice(name);
-        self.octets[start..].make_ascii_lowercase();
+        self.octets.extend(name.iter().map(u8::to_ascii_lowercase));
         self.octets.extend_from_slice(value);
         self.spans.push(Span { mark: mark(name), start, name_size: name.len(), end: self.octets.len() });
         self.printable = false;
