@@ -42,14 +42,15 @@ impl Origins {
 #[pyclass(frozen, module = "sealgate._native")]
 pub(super) struct Request {
     method: String,
-    target: Result<Target, Error>,
-    /// What was received, where it is no target.
-    raw_target: Vec<u8>,
+    target: Result<Target, Box<NoTarget>>,
     headers: Headers,
     pub(super) body: Option<Py<PyBytes>>,
-    origin: Option<Origin>,
+    origin: Option<Box<Origin>>,
     params: Option<Box<Params>>,
 }
+
+/// What was received, and why it is no target.
+struct NoTarget(Vec<u8>, Error);
 
 enum Headers {
     Pairs(FieldPairs),
@@ -68,16 +69,14 @@ impl Request {
         origin: Option<&Bound<'_, PyString>>,
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let raw_target = octets_of(target)?;
-        let target = Target::parse(&raw_target);
+        let raw = octets_of(target)?;
         let pairs = headers.map(pairs_of).transpose()?.unwrap_or_default();
         Ok(Self {
             method: text(method).into_owned(),
-            raw_target: if target.is_ok() { Vec::new() } else { raw_target.into_owned() },
-            target,
+            target: Target::parse(&raw).map_err(|error| Box::new(NoTarget(raw.into_owned(), error))),
             headers: Headers::Pairs(pairs),
             body: Some(body.map_or_else(|| PyBytes::new(method.py(), b"").unbind(), |body| body.clone().unbind())),
-            origin: origin.map(|origin| Origin::parse(&text(origin))).transpose()?,
+            origin: origin.map(|origin| Origin::parse(&text(origin)).map(Box::new)).transpose()?,
             params: params.map(params_of).transpose()?,
         })
     }
@@ -112,8 +111,7 @@ impl Request {
         let target = Target::received(raw.as_deref(), &routed, &query);
         Ok(Self {
             method: String::from_utf8_lossy(&method).into_owned(),
-            raw_target: if target.is_ok() { Vec::new() } else { raw.unwrap_or(routed) },
-            target,
+            target: target.map_err(|error| Box::new(NoTarget(raw.unwrap_or(routed), error))),
             headers: Headers::Environ(environ.clone().unbind()),
             body: None,
             origin: None,
@@ -149,8 +147,7 @@ impl Request {
         let pairs = headers.as_ref().map(pairs_of).transpose()?.unwrap_or_default();
         Ok(Self {
             method,
-            raw_target: if target.is_ok() { Vec::new() } else { raw.unwrap_or(routed) },
-            target,
+            target: target.map_err(|error| Box::new(NoTarget(raw.unwrap_or(routed), error))),
             headers: Headers::Pairs(pairs),
             body: None,
             origin: None,
@@ -166,13 +163,13 @@ impl Request {
     /// The target as received, or rebuilt from the decoded path where the server gives no raw one.
     #[getter]
     fn target(&self) -> String {
-        latin1_text(&self.target.as_ref().map_or_else(|_| self.raw_target.clone(), Target::text))
+        latin1_text(&self.target.as_ref().map_or_else(|none| none.0.clone(), Target::text))
     }
 
     #[getter]
     fn path(&self) -> String {
         let path = |raw: &Vec<u8>| raw.split(|octet| *octet == b'?').next().map(latin1_text).unwrap_or_default();
-        self.target.as_ref().map_or_else(|_| path(&self.raw_target), |target| latin1_text(target.shown_path()))
+        self.target.as_ref().map_or_else(|none| path(&none.0), |target| latin1_text(target.shown_path()))
     }
 
     #[getter]
@@ -205,7 +202,7 @@ impl Request {
 
     #[getter]
     fn origin(&self) -> Option<String> {
-        self.origin.as_ref().map(Origin::text)
+        self.origin.as_deref().map(Origin::text)
     }
 
     #[getter]
@@ -236,9 +233,9 @@ impl Request {
     pub(super) fn received<'a>(&'a self, fields: &'a dyn Fields) -> Received<'a> {
         Received {
             method: self.method.as_bytes(),
-            target: self.target.as_ref().map_err(Clone::clone),
+            target: self.target.as_ref().map_err(|none| none.1.clone()),
             fields,
-            origin: self.origin.as_ref(),
+            origin: self.origin.as_deref(),
             params: self.matched(),
         }
     }
@@ -247,9 +244,9 @@ impl Request {
     pub(super) fn to_sign<'a>(&'a self, py: Python<'a>, fields: &'a dyn Fields) -> Result<ToSign<'a>, Error> {
         Ok(ToSign {
             method: self.method.as_bytes(),
-            target: self.target.as_ref().map_err(Clone::clone)?,
+            target: self.target.as_ref().map_err(|none| none.1.clone())?,
             fields,
-            origin: self.origin.as_ref(),
+            origin: self.origin.as_deref(),
             params: self.matched(),
             body: self.body.as_ref().map(|body| body.bind(py).as_bytes()).unwrap_or_default(),
             expires: None,
