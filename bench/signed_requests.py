@@ -148,7 +148,7 @@ def signed_fields(
 
 
 def _message_signature(pace: Pace) -> Mapping[str, Case]:
-    """The library is handed a request that is made already, and so is `Verifier, RFC 9421`; the others make theirs too."""
+    """The library is handed a request that is made, and so is `Verifier, RFC 9421`; the others make theirs as well."""
     count = 200 if pace.quick else 4000
     pool = [[*FIELDS, *added] for added in signed_fields(count, TARGET, FIELDS, ORIGIN)]
     verifier = partial(Verifier, schemes.RFC9421, keys={KEY_ID: KEY}, origin=ORIGIN, max_age=_WINDOW)

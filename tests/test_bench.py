@@ -61,12 +61,14 @@ def test_presets_are_compared_with_the_libraries_of_their_providers(rows: list[d
 
 
 def test_whole_requests_and_the_store_are_compared(rows: list[dict[str, Any]]) -> None:
-    remembering = "Verifier, RFC 9421, and memory replay"
+    made = "Request and Verifier, RFC 9421"
+    remembering = f"{made}, and memory replay"
     assert {("Verifier, own scheme", "pure Python")} == names(rows, "full request")
     assert {
         ("Verifier, RFC 9421", "http-message-signatures"),
+        (made, "http-message-signatures"),
         (remembering, "http-message-signatures"),
-        (remembering, "Verifier, RFC 9421"),
+        (remembering, made),
     } == names(rows, "RFC 9421")
     assert {
         ("MemoryStore.add", "dict check and set"),

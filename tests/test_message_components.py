@@ -14,9 +14,10 @@ import pytest
 import reference
 from judged import KEY, KEY_ID, NONCE, NOW, ORIGIN
 from reference import Message
-from sealgate import ConfigurationError, Rejected, Request, Scheme, Verified, Verifier, schemes
+from sealgate import ConfigurationError, Rejected, Request, Scheme, Signer, Verified, Verifier, schemes
 from sealgate.exceptions import InvalidSignature, NotCovered
 
+ADDRESS = ["@method", "@authority", "@path", "@query"]
 PARAMS = f';created={NOW};keyid="{KEY_ID}";nonce="{NONCE}"'
 TYPES = {"example-dict": "dictionary", "example-list": "list", "example-item": "item"}
 SCHEME = Scheme.message_signature("typed", structured_fields=TYPES)
@@ -50,8 +51,7 @@ def verified(message: Message, lines: list[tuple[str, str]], scheme: Scheme = SC
 
 
 def lines_of(message: Message, *more: tuple[str, str]) -> list[tuple[str, str]]:
-    plain = ["@method", "@authority", "@path", "@query"]
-    return [*((f'"{name}"', reference.component(message, name, ORIGIN)) for name in plain), *more]
+    return [*((f'"{name}"', reference.component(message, name, ORIGIN)) for name in ADDRESS), *more]
 
 
 def refused(call: Callable[[], object]) -> Rejected:
@@ -278,6 +278,22 @@ def test_components_that_make_no_sense_are_found_at_construction(component: str)
         Scheme.message_signature(components=[component], accept_weaknesses=None)
 
 
+def test_a_list_that_no_verifier_would_read_is_found_at_construction() -> None:
+    """64 components, of which a body takes two."""
+    names = [f"x-{nth}" for nth in range(59)]
+    longest = Scheme.message_signature(components=[*ADDRESS, *names[:58]])
+    request = Request(
+        "POST", "/", [("Content-Type", "text/plain"), *((name, "1") for name in names)], b"x", origin=ORIGIN
+    )
+    signed = Signer(longest, key=KEY, key_id=KEY_ID).sign(request)
+    verified = Verifier(longest, keys={KEY_ID: KEY}, origin=ORIGIN).verify(signed)
+    assert 65 == len(verified.covered)
+    with pytest.raises(ConfigurationError, match="components: too many"):
+        Scheme.message_signature(components=[*ADDRESS, *names])
+    with pytest.raises(ConfigurationError, match="response_components: too many"):
+        Scheme.message_signature(response_components=[f"x-{nth}" for nth in range(63)])
+
+
 @pytest.mark.parametrize("types", [{"a": "Dictionary"}, {"a": ""}, {"a": "sf-item"}])
 def test_structured_types_that_do_not_exist_are_found_at_construction(types: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match="structured_fields"):
@@ -293,9 +309,7 @@ def test_structured_values_are_serialized_as_by_http_sf() -> None:
             field = text(rng)
             expected = http_sf.ser(http_sf.parse(field.encode(), tltype=kind))
             request = Request("GET", "/", [(name, field)], origin=ORIGIN)
-            scheme = Scheme.message_signature(
-                components=["@method", "@authority", "@path", "@query", f"{name};sf"], structured_fields=TYPES
-            )
+            scheme = Scheme.message_signature(components=[*ADDRESS, f"{name};sf"], structured_fields=TYPES)
             base = scheme.signature_base(request, KEY_ID, NOW, NONCE).decode()
             assert f'"{name}";sf: {expected}' == base.split("\n")[4], field
 

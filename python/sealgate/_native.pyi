@@ -170,9 +170,10 @@ class Origins:
 class Prover:
     """All the steps of a verification in their order, in one call, where keys and bodies are at hand.
 
-    `max_age`: seconds. `body_limit`: octets. `remember`: asked last, where the message counts once, for a key of 32
-    octets, the Unix second until which it is needed, and the key id whose share of the store it is of, if that has
-    shares; raises `Replayed` or `Unavailable`. `memory`: what it asks, if that is in memory, and asked without it.
+    `clock`: Unix seconds. `max_age`: seconds. `body_limit`: octets. `remember`: asked last, where the message counts
+    once, for a key of 32 octets, the Unix second until which it is needed, and the key id whose share of the store it
+    is of, if that has shares; raises `Replayed` or `Unavailable`. `memory`: what it asks, if that is in memory, and
+    asked without it.
     """
 
     def __new__(
@@ -180,13 +181,14 @@ class Prover:
         scheme: Scheme,
         keys: KeyRing,
         origins: Origins | None,
+        clock: Callable[[], float],
         max_age: int,
         body_limit: int,
         remember: Callable[[Verified, bytes, int, str | None], None] | None = None,
         memory: ReplaySet | None = None,
     ) -> Prover: ...
-    def prove(self, request: Request, now: float, uncovered: frozenset[str] | None = None, /) -> Verified:
-        """`now`: Unix seconds. `uncovered`: of `query` and `body`, what need not be covered."""
+    def prove(self, request: Request, uncovered: frozenset[str] | None = None, /) -> Verified:
+        """`uncovered`: of `query` and `body`, what need not be covered."""
 
 @final
 class Members:

@@ -35,6 +35,7 @@ pub(super) struct Prover {
 #[pymethods]
 impl Prover {
     #[new]
+    #[allow(clippy::too_many_arguments)] // Python names them
     #[pyo3(signature = (scheme, keys, origins, clock, max_age, body_limit, remember = None, memory = None))]
     fn new(
         scheme: Py<Scheme>,

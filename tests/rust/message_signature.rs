@@ -14,7 +14,7 @@ fn policy() -> Policy {
 const SIGNATURE: &str = "sig1=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:";
 const PARAMS: &str = r#";created=1;keyid="k";nonce="0123456789abcdef""#;
 
-fn read(input: &str, signature: &str) -> Result<(SignatureInput, Claims), Code> {
+fn read(input: &str, signature: &str) -> Result<(SignatureInput, Box<Claims>), Code> {
     SignatureInput::read(input.as_bytes(), signature.as_bytes(), &policy()).map_err(|error| error.code)
 }
 

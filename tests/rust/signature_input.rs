@@ -2,10 +2,11 @@
 
 use _native::claims::Claims;
 use _native::content::Content;
-use _native::error::Code;
+use _native::error::{Code, Error};
 use _native::fields::FieldPairs;
 use _native::message_signature::{Choices, Message, Policy, SignatureInput};
 use _native::request::Request;
+use _native::signature_base::SignatureBase;
 use _native::target::{Origin, Target};
 use proptest::prelude::*;
 
@@ -25,34 +26,37 @@ struct Reading {
     milliseconds: [Option<i64>; 2],
     texts: [Option<String>; 2],
     base: Result<Vec<u8>, Code>,
+    /// What is signed, where the policy's demands are met.
+    examined: Result<Vec<u8>, Code>,
 }
 
 fn reading(input: &[u8], tag: Option<&str>) -> Result<Reading, Code> {
     let (label, policy) = (input.split(|octet| *octet == b'=').next().unwrap_or_default(), policy(tag));
     let signature = [label, b"=:", ZEROS.as_bytes(), b":"].concat();
     let (read, claims) = SignatureInput::read(input, &signature, &policy).map_err(|error| error.code)?;
-    let Claims { key_id, nonce, created, expires, .. } = claims;
+    let Claims { key_id, nonce, created, expires, .. } = *claims;
     Ok(Reading {
         covered: read.components.iter().map(|component| component.text().to_owned()).collect(),
         key_id,
         nonce,
         milliseconds: [&created, &expires].map(|time| time.as_ref().map(|time| time.milliseconds)),
         texts: [created, expires].map(|time| time.map(|time| time.text)),
-        base: base(&read, &policy),
+        base: base(|message| read.signature_base(message, &policy)),
+        examined: base(|message| policy.examine(&read, message).map(|(base, _)| base)),
     })
 }
 
-fn base(read: &SignatureInput, policy: &Policy) -> Result<Vec<u8>, Code> {
+fn base(of: impl Fn(&Message<'_>) -> Result<SignatureBase, Error>) -> Result<Vec<u8>, Code> {
     let mut fields = FieldPairs::default();
     for (name, value) in [("Date", "Tue, 20 Apr 2021 02:07:55 GMT"), ("Content-Type", "text/plain"), ("X-b", "1")] {
         fields.push(name.as_bytes(), value.as_bytes());
     }
+    fields.push(b"Content-Digest", format!("sha-256=:{ZEROS}:").as_bytes());
     let target = Target::parse(b"/foo?a=b").expect("a target");
     let origin = Origin::parse("https://example.com").expect("an origin");
     let request = Request { method: b"POST", target: &target, fields: &fields, origin: Some(&origin), params: &[] };
     let mut octets = Vec::new();
-    let base = read.signature_base(&Message::Request(request), policy).map_err(|error| error.code)?;
-    base.write(Content::received(b""), &mut octets);
+    of(&Message::Request(request)).map_err(|error| error.code)?.write(Content::received(b""), &mut octets);
     Ok(octets)
 }
 
@@ -76,8 +80,11 @@ fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = &'static str>
 /// A field as signers write it, and the tag that it has.
 fn written() -> impl Strategy<Value = (String, Option<&'static str>)> {
     let label = one_of(&["sig1", "a", "*a.b-c_d"]);
-    let components = ["@method", "@authority", "@path", "@query", "@target-uri", "content-type", "date", "x-b"];
-    let components = prop::sample::subsequence(components.to_vec(), 0..=components.len()).prop_shuffle();
+    // In this order they are what a signer under the policy writes, without a body, and with one.
+    let usual = vec!["@method", "@authority", "@path", "@query", "content-type", "content-digest"];
+    let others = [&usual[..], &["@target-uri", "date", "x-b"]].concat();
+    let components =
+        prop_oneof![prop::sample::subsequence(others, 0..9).prop_shuffle(), prop::sample::subsequence(usual, 4..=6),];
     let needed = (
         one_of(&[";created=1", ";created=0", ";created=1700000000", ";created=123456789012"]),
         one_of(&[";keyid=\"k\"", ";keyid=\"k;a=(~ )\""]),
@@ -105,7 +112,13 @@ proptest! {
         let read = reading(input.as_bytes(), tag).expect("what signers write");
         let (_, inner_list) = input.split_once('=').expect("a list");
         let last = format!("\"@signature-params\": {inner_list}");
-        prop_assert!(read.base.expect("a base").ends_with(last.as_bytes()));
+        prop_assert!(read.base.clone().expect("a base").ends_with(last.as_bytes()));
+        // 7.2.1: the default demands method, authority, path and query.
+        let all = ["@method", "@authority", "@path", "@query"].iter().all(|name| {
+            let stands = |own: &String| own == name || (own == "@target-uri" && *name != "@method");
+            read.covered.iter().any(stands)
+        });
+        prop_assert_eq!(if all { read.base } else { Err(Code::NotCovered) }, read.examined);
         same_reading(input.as_bytes())?;
     }
 

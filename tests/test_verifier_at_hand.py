@@ -1,0 +1,166 @@
+"""Where keys and bodies are at hand, one call takes all the steps: with the same verdicts, and the same memory."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from judged import KEY, KEY_ID, NONCE, NOW, OTHER_KEY, RFC9421, Judged, as_request, bodiless, each_timed
+from reference import Message
+from sealgate import Unavailable, Verified, Verifier
+from sealgate.exceptions import InvalidSignature, Replayed
+from sealgate.replay import MemoryStore
+
+RING = {KEY_ID: KEY, "zenith": OTHER_KEY}
+
+
+def at_once(verifier: Verifier, message: Message) -> Verified:
+    return verifier.verify(as_request(message))
+
+
+def in_steps(verifier: Verifier, message: Message) -> Verified:
+    return verifier.verify(bodiless(message), lambda _: message.body)
+
+
+Way = Callable[[Verifier, Message], Verified]
+each_way = pytest.mark.parametrize("way", [at_once, in_steps])
+
+
+def memory(capacity: int) -> MemoryStore:
+    return MemoryStore(capacity, clock=lambda: NOW)
+
+
+def nonce(nth: int) -> str:
+    return f"{nth:016}"
+
+
+@each_timed
+@pytest.mark.parametrize(("first", "second"), [(at_once, in_steps), (in_steps, at_once), (at_once, at_once)])
+def test_a_message_counts_once_whichever_way_it_comes(judged: Judged, first: Way, second: Way) -> None:
+    verifier, signed = judged.verifier(replay=memory(9)), judged.signed()
+    one = first(verifier, signed)
+    with pytest.raises(Replayed) as refused:
+        second(verifier, signed)
+    assert one.key_id == refused.value.key_id
+    assert 1 == len(verifier.replay)  # type: ignore[arg-type]
+
+
+@each_way
+def test_what_is_refused_is_not_remembered(way: Way) -> None:
+    verifier = RFC9421.verifier(replay=memory(9))
+    with pytest.raises(InvalidSignature):
+        way(verifier, RFC9421.signed(key=OTHER_KEY))
+    assert NONCE == way(verifier, RFC9421.signed()).nonce
+
+
+@each_way
+def test_one_key_id_among_others_does_not_fill_the_store(way: Way) -> None:
+    """The greediest of two leaves the other one third."""
+    verifier = RFC9421.verifier(keys=RING, replay=memory(8))
+    for nth in range(4):
+        way(verifier, RFC9421.signed(nonce=nonce(nth)))
+    with pytest.raises(Unavailable) as refused:
+        way(verifier, RFC9421.signed(nonce=nonce(4)))
+    assert KEY_ID == refused.value.key_id
+    alone = RFC9421.verifier(replay=memory(8))
+    for nth in range(8):
+        way(alone, RFC9421.signed(nonce=nonce(nth)))
+    with pytest.raises(Unavailable):
+        way(alone, RFC9421.signed(nonce=nonce(8)))
+
+
+class Told(MemoryStore):
+    """A store of one's own that is made of ours."""
+
+    #: Of all of them: the native base takes no attributes.
+    asked: list[tuple[Any, ...]] = []
+
+    def add(self, *told: Any) -> bool:
+        self.asked.append(told)
+        return super().add(*told)
+
+
+@each_way
+@pytest.mark.parametrize(("keys", "key_id"), [({KEY_ID: KEY}, None), (RING, KEY_ID)])
+def test_a_store_made_of_ours_is_asked_itself(way: Way, keys: Any, key_id: str | None) -> None:
+    Told.asked.clear()
+    verifier = RFC9421.verifier(keys=keys, replay=Told(9, clock=lambda: NOW))
+    way(verifier, RFC9421.signed())
+    ((key, expires, *share),) = Told.asked
+    assert 32 == len(key)
+    assert expires > NOW
+    assert ([] if key_id is None else [key_id]) == share
+
+
+@each_way
+@pytest.mark.parametrize("answer", [False, None, 1, "new"])
+def test_a_store_says_true_or_the_message_is_not_taken(way: Way, answer: Any) -> None:
+    class Store:
+        def add(self, key: bytes, expires: int, /) -> Any:
+            return answer
+
+    with pytest.raises(Replayed):
+        way(RFC9421.verifier(replay=Store()), RFC9421.signed())
+
+
+@each_way
+def test_a_store_that_fails_is_unavailable(way: Way) -> None:
+    class Store:
+        def add(self, key: bytes, expires: int, /) -> bool:
+            raise OSError("redis://:password@cache")
+
+    with pytest.raises(Unavailable, match="did not answer") as refused:
+        way(RFC9421.verifier(replay=Store()), RFC9421.signed())
+    assert KEY_ID == refused.value.key_id
+    assert "password" not in str(refused.value)
+
+
+@each_way
+def test_a_clock_that_fails_fails_the_request(way: Way) -> None:
+    def clock() -> float:
+        raise OSError("no clock")
+
+    with pytest.raises(OSError, match="no clock"):
+        way(RFC9421.verifier(clock=clock), RFC9421.signed())
+
+
+@each_way
+def test_a_memory_whose_clock_gives_no_time_takes_nothing(way: Way) -> None:
+    verifier = RFC9421.verifier(replay=MemoryStore(9, clock=lambda: float("nan")))
+    with pytest.raises(Unavailable):
+        way(verifier, RFC9421.signed())
+    assert 0 == len(verifier.replay)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "name", ["scheme", "ring", "source", "handshake", "body_limit", "max_age", "replay", "origins", "_clock", "other"]
+)
+def test_a_verifier_does_not_change(name: str) -> None:
+    verifier = RFC9421.verifier()
+    before = getattr(verifier, name, None)
+    with pytest.raises(AttributeError, match="does not change"):
+        setattr(verifier, name, None)
+    assert before is getattr(verifier, name, None)
+    at_once(verifier, RFC9421.signed())
+    with pytest.raises(Replayed):
+        in_steps(verifier, RFC9421.signed())
+
+
+def test_a_verifier_and_its_store_may_hold_each_other() -> None:
+    class Store:
+        verifier: Verifier | None = None
+
+        def add(self, key: bytes, expires: int, /) -> bool:
+            return True
+
+    store = Store()
+    store.verifier = RFC9421.verifier(replay=store)
+    at_once(store.verifier, RFC9421.signed())
+    seen = weakref.ref(store)
+    del store
+    gc.collect()
+    assert seen() is None
