@@ -34,6 +34,11 @@ __all__ = ["BODY_LIMIT", "ReadBody", "Verifier"]
 BODY_LIMIT = 10 * 1024 * 1024
 MAX_AGE = 300
 _NOTHING: frozenset[str] = frozenset()
+#: What a verifier is made of.
+_SETTLED = frozenset(
+    {"scheme", "ring", "source", "handshake", "body_limit", "body_timeout", "spool", "max_age", "replay", "origins"}
+    | {"_acknowledging", "_asks_each", "_clock", "_claims_in_body", "_prover"}
+)
 _log = logging.getLogger("sealgate")
 
 #: Reads the body, at most so many bytes; raises `BodyTooLarge` or `BodyUnreadable` where it cannot. `Spooled`: only
@@ -113,8 +118,8 @@ class Verifier:
         self._prover = None if self.source is not None else self._made_prover()
 
     def __setattr__(self, name: str, value: object) -> None:
-        # What was checked together holds together: one changed alone could open the gate, or count in one place only.
-        if hasattr(self, "_prover"):  # not `vars`: a dict of its own makes every later look slower
+        # What was checked together holds together: one setting changed alone could open the gate.
+        if name in _SETTLED and hasattr(self, "_prover"):
             raise AttributeError(f"{name}: a verifier does not change; make another")
         super().__setattr__(name, value)
 
