@@ -22,7 +22,6 @@ from timing import Case, Pace, Pool, Row, Section
 
 from sealgate import Verifier, schemes
 from sealgate.flask import Sealgate
-from sealgate.replay import MemoryStore
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -51,7 +50,7 @@ def forgetful(verifier: Verifier | None) -> Callable[[], None]:
 
     def renew() -> None:
         if verifier is not None and verifier.replay is not None:
-            vars(verifier)["replay"] = MemoryStore()  # a verifier in use does not change; nothing else asks it here
+            vars(verifier).update(vars(verifiers()[OF_MESSAGE]))  # for applications that hold this one
 
     return renew
 

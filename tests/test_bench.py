@@ -65,7 +65,7 @@ def test_whole_requests_and_the_store_are_compared(rows: list[dict[str, Any]]) -
     remembering = f"{made}, and memory replay"
     assert {("Verifier, own scheme", "pure Python")} == names(rows, "full request")
     assert {
-        ("Verifier, RFC 9421", "http-message-signatures"),
+        ("Verifier.verify, RFC 9421", "http-message-signatures"),
         (made, "http-message-signatures"),
         (remembering, "http-message-signatures"),
         (remembering, made),

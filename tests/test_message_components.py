@@ -14,7 +14,7 @@ import pytest
 import reference
 from judged import KEY, KEY_ID, NONCE, NOW, ORIGIN
 from reference import Message
-from sealgate import ConfigurationError, Rejected, Request, Scheme, Signer, Verified, Verifier, schemes
+from sealgate import ConfigurationError, Rejected, Request, Response, Scheme, Signer, Verified, Verifier, schemes
 from sealgate.exceptions import InvalidSignature, NotCovered
 
 ADDRESS = ["@method", "@authority", "@path", "@query"]
@@ -290,8 +290,19 @@ def test_a_list_that_no_verifier_would_read_is_found_at_construction() -> None:
     assert 65 == len(verified.covered)
     with pytest.raises(ConfigurationError, match="components: too many"):
         Scheme.message_signature(components=[*ADDRESS, *names])
+
+
+def test_a_response_covers_what_binds_it_to_its_request_besides() -> None:
+    own = ["@status", *(f"{name};req" for name in ADDRESS), *(f"x-{nth}" for nth in range(57))]
+    longest = Scheme.message_signature(response_components=own[:61])
+    sent = Request("POST", "/", [], b"", origin=ORIGIN)
+    request = Signer(longest, key=KEY, key_id=KEY_ID).sign(sent)
+    fields = [("Content-Type", "text/plain"), *((name, "1") for name in own[5:])]
+    response = Signer(longest, key=KEY, key_id=KEY_ID).sign_response(Response(200, fields, b"x"), request)
+    verified = Verifier(longest, keys={KEY_ID: KEY}, origin=ORIGIN).verify_response(response, request)
+    assert 65 == len(verified.covered)
     with pytest.raises(ConfigurationError, match="response_components: too many"):
-        Scheme.message_signature(response_components=[f"x-{nth}" for nth in range(63)])
+        Scheme.message_signature(response_components=own)
 
 
 @pytest.mark.parametrize("types", [{"a": "Dictionary"}, {"a": ""}, {"a": "sf-item"}])

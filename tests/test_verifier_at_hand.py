@@ -11,7 +11,8 @@ import pytest
 
 from judged import KEY, KEY_ID, NONCE, NOW, ORIGIN, OTHER_KEY, RFC9421, Judged, as_request, bodiless, each_timed
 from reference import Message
-from sealgate import Unavailable, Verified, Verifier
+from sealgate import ConfigurationError, Unavailable, Verified, Verifier
+from sealgate._native import Prover
 from sealgate.exceptions import InvalidSignature, Replayed
 from sealgate.replay import MemoryStore
 
@@ -59,7 +60,7 @@ def test_what_is_refused_is_not_remembered(way: Way) -> None:
 
 @each_way
 def test_one_key_id_among_others_does_not_fill_the_store(way: Way) -> None:
-    """The greediest of two leaves the other one third."""
+    """It alone takes one half of the store; the key id of a ring of one takes all."""
     verifier = RFC9421.verifier(keys=RING, replay=memory(8))
     for nth in range(4):
         way(verifier, RFC9421.signed(nonce=nonce(nth)))
@@ -129,6 +130,50 @@ def test_a_clock_that_fails_fails_the_request(way: Way) -> None:
 
 
 @each_way
+@pytest.mark.parametrize(
+    ("error", "told"), [(OSError, Unavailable), (MemoryError, Unavailable), (KeyboardInterrupt, KeyboardInterrupt)]
+)
+def test_a_memory_that_fails_once_takes_nothing_then(
+    way: Way, error: type[BaseException], told: type[BaseException]
+) -> None:
+    """What it raises is not asked for again: an interrupt would be lost, and a failure never seen."""
+    fails = [error()]
+
+    def clock() -> float:
+        if fails:
+            raise fails.pop()
+        return NOW
+
+    verifier = RFC9421.verifier(replay=MemoryStore(9, clock=clock))
+    with pytest.raises(told):
+        way(verifier, RFC9421.signed())
+    assert NONCE == way(verifier, RFC9421.signed()).nonce
+
+
+@each_way
+def test_a_memory_is_asked_once_for_each_message(way: Way) -> None:
+    asked = []
+
+    def clock() -> float:
+        asked.append(1)
+        return NOW
+
+    verifier = RFC9421.verifier(replay=MemoryStore(9, clock=clock))
+    way(verifier, RFC9421.signed())
+    for known in (1, 2):
+        assert known == len(asked)
+        with pytest.raises(Replayed):
+            way(verifier, RFC9421.signed())
+
+
+def test_a_memory_without_whom_to_tell_is_no_protection() -> None:
+    """It would be asked, and nobody would hear what it says."""
+    verifier = RFC9421.verifier()
+    with pytest.raises(ConfigurationError, match="memory"):
+        Prover(verifier.scheme, verifier.ring, None, lambda: NOW, 300, 9, None, memory(9))
+
+
+@each_way
 def test_a_memory_whose_clock_gives_no_time_takes_nothing(way: Way) -> None:
     verifier = RFC9421.verifier(replay=MemoryStore(9, clock=lambda: float("nan")))
     with pytest.raises(Unavailable):
@@ -142,6 +187,8 @@ def test_a_verifier_does_not_change(name: str) -> None:
     before = getattr(verifier, name)
     with pytest.raises(AttributeError, match="does not change"):
         setattr(verifier, name, None)
+    with pytest.raises(AttributeError, match="does not change"):
+        delattr(verifier, name)
     assert before is getattr(verifier, name)
     at_once(verifier, RFC9421.signed())
     with pytest.raises(Replayed):
@@ -161,17 +208,32 @@ def test_a_verifier_of_ones_own_has_attributes_of_its_own() -> None:
     assert ("zenith", 300) == (tenant.tenant, tenant.max_age)
 
 
-def test_a_verifier_and_its_store_may_hold_each_other() -> None:
-    class Store:
-        verifier: Verifier | None = None
+class Holder:
+    """A store of one's own, and a clock, which hold the verifier that asks them."""
 
-        def add(self, key: bytes, expires: int, /) -> bool:
-            return True
+    verifier: Verifier | None = None
 
-    store = Store()
-    store.verifier = RFC9421.verifier(replay=store)
-    at_once(store.verifier, RFC9421.signed())
-    seen = weakref.ref(store)
-    del store
+    def add(self, key: bytes, expires: int, /) -> bool:
+        return True
+
+    def now(self) -> float:
+        return NOW
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        lambda holder: {"replay": holder},
+        lambda holder: {"clock": holder.now},
+        lambda holder: {"replay": MemoryStore(9, clock=holder.now)},
+    ],
+    ids=["store", "clock", "clock of the memory"],
+)
+def test_a_verifier_and_what_it_asks_may_hold_each_other(held: Callable[[Holder], dict[str, Any]]) -> None:
+    holder = Holder()
+    holder.verifier = RFC9421.verifier(**held(holder))
+    at_once(holder.verifier, RFC9421.signed())
+    seen = weakref.ref(holder)
+    del holder
     gc.collect()
     assert seen() is None

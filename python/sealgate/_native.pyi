@@ -170,10 +170,11 @@ class Origins:
 class Prover:
     """All the steps of a verification in their order, in one call, where keys and bodies are at hand.
 
-    `clock`: Unix seconds. `max_age`: seconds. `body_limit`: octets. `remember`: asked last, where the message counts
-    once, for a key of 32 octets, the Unix second until which it is needed, and the key id whose share of the store it
-    is of, if that has shares; raises `Replayed` or `Unavailable`. `memory`: what it asks, if that is in memory, and
-    asked without it.
+    `clock`: Unix seconds. `max_age`: seconds. `body_limit`: octets. `remember(verified, key, expires, key_id, said)` is
+    called last, where a message counts once; `key`: 32 octets; `expires`: the Unix second until which it is needed;
+    `key_id`: whose share of the store it is of, where that has shares. It raises `Replayed` or `Unavailable`. `memory`:
+    a store in memory, which is asked directly; `remember` is then called only where the key is not new, and `said` is
+    False, or what was raised; else None.
     """
 
     def __new__(
@@ -184,7 +185,7 @@ class Prover:
         clock: Callable[[], float],
         max_age: int,
         body_limit: int,
-        remember: Callable[[Verified, bytes, int, str | None], None] | None = None,
+        remember: Callable[[Verified, bytes, int, str | None, bool | BaseException | None], None] | None = None,
         memory: ReplaySet | None = None,
     ) -> Prover: ...
     def prove(self, request: Request, uncovered: frozenset[str] | None = None, /) -> Verified:

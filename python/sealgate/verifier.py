@@ -62,7 +62,7 @@ class Verifier:
     body is kept in a temporary file, not in memory, where the scheme signs a digest of it: the view reads it from the
     request, and `Verified.spooled` has it, `Verified.body` does not.
     `ring` has the keys, of a file those read first; it is empty where a function gives them. `source`: what gives them
-    anew, if anything does. `origins`: None where no origin is configured. None of them can be assigned.
+    anew, if anything does. `origins`: None where no origin is configured. Settings cannot be assigned afterwards.
 
     Raises `ConfigurationError`, naming the setting.
     """
@@ -122,6 +122,11 @@ class Verifier:
         if name in _SETTLED and hasattr(self, "_prover"):
             raise AttributeError(f"{name}: a verifier does not change; make another")
         super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in _SETTLED:
+            raise AttributeError(f"{name}: a verifier does not change; make another")
+        super().__delattr__(name)
 
     def __repr__(self) -> str:
         return f"<Verifier {getattr(self.scheme, 'name', None)}>"  # half-made, in a traceback
@@ -278,13 +283,32 @@ class Verifier:
 
 
 def _remember(
-    store: replay_stores.ReplayStore, verified: Verified, key: bytes, expires: int, key_id: str | None
+    store: replay_stores.ReplayStore,
+    verified: Verified,
+    key: bytes,
+    expires: int,
+    key_id: str | None,
+    said: bool | BaseException | None,
 ) -> None:
+    """`said`: what the store has answered, or raised, if it was asked already. Raises `Replayed` and `Unavailable`."""
+    asked = store if said is None else _Asked(said)
     try:
-        run(replay_stores.remember(store, key, expires, key_id, awaits=False), "averify")
+        run(replay_stores.remember(asked, key, expires, key_id, awaits=False), "averify")
     except (Rejected, Unavailable) as error:
         error.key_id = verified.key_id
         raise
+
+
+class _Asked:
+    """A store that says again what it said."""
+
+    def __init__(self, said: bool | BaseException) -> None:
+        self._said = said
+
+    def add(self, *_: object) -> bool:
+        if isinstance(self._said, BaseException):
+            raise self._said
+        return self._said
 
 
 def _spooling(scheme: Scheme, size: int) -> int:

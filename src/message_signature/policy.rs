@@ -97,8 +97,9 @@ impl Policy {
         if self.tag.as_deref().is_some_and(|tag| !structured::is_printable(tag.as_bytes())) {
             return wrong("tag: expected printable ASCII".to_owned());
         }
-        self.check_side("components", &self.components, Covered::is_of_requests)?;
-        self.check_side("response_components", &self.response_components, Covered::is_of_responses)?;
+        self.check_side("components", &self.components, 0, Covered::is_of_requests)?;
+        // What binds it to its request is one more.
+        self.check_side("response_components", &self.response_components, 1, Covered::is_of_responses)?;
         for needed in OF_RESPONSE {
             let needed = parsed(needed, "response_components")?;
             if !self.response_components.iter().any(|component| component.stands_for(&needed)) {
@@ -118,9 +119,9 @@ impl Policy {
         self.usual.iter().any(|(_, own)| Arc::ptr_eq(own, components))
     }
 
-    fn check_side(&self, what: &str, components: &[Covered], fits: impl Fn(&Covered) -> bool) -> Result<()> {
+    fn check_side(&self, what: &str, components: &[Covered], more: usize, fits: fn(&Covered) -> bool) -> Result<()> {
         let wrong = |message: &str| Err(Error::configuration(format!("{what}: {message}")));
-        if with_content(components.to_vec(), true).len() > MOST_COMPONENTS {
+        if with_content(components.to_vec(), true).len() + more > MOST_COMPONENTS {
             return wrong("too many for one signature");
         }
         for (nth, component) in components.iter().enumerate() {

@@ -24,9 +24,10 @@ pub(super) struct Prover {
     clock: Py<PyAny>,
     max_age: i64,
     body_limit: u64,
-    /// Given what was proven, its replay key, when this ends, and whose share it is of: raises where it is not new.
+    /// Given what was proven, its replay key, when this ends, whose share it is of, and what `memory` said, unless that it
+    /// is new: raises where it is not.
     remember: Option<Py<PyAny>>,
-    /// Asked first, where it is what `remember` asks.
+    /// Asked here, without `remember`.
     memory: Option<Py<ReplaySet>>,
     /// One key id among others may not fill the store for all of them.
     has_shares: bool,
@@ -46,9 +47,12 @@ impl Prover {
         body_limit: u64,
         remember: Option<Py<PyAny>>,
         memory: Option<Py<ReplaySet>>,
-    ) -> Self {
+    ) -> PyResult<Self> {
+        if memory.is_some() && remember.is_none() {
+            return Err(Error::configuration("memory: nobody tells what it says").into());
+        }
         let has_shares = keys.get().0.key_ids().len() > 1;
-        Self { scheme, keys, origins, clock, max_age, body_limit, remember, memory, has_shares }
+        Ok(Self { scheme, keys, origins, clock, max_age, body_limit, remember, memory, has_shares })
     }
 
     /// The proof of a request whose body is at hand.
@@ -76,12 +80,14 @@ impl Prover {
         let Some(body) = received else { unreachable!("a proof is of a body") };
         let verified = Bound::new(py, Verified::new(self.scheme.bind(py), &claim, &proof, ring, body)?)?;
         if let (Some(remember), Some((key, expires))) = (&self.remember, replay) {
-            // Whatever this says but that the key is new, it says again below, where it is told.
             let share = verified.get().key_id().filter(|_| self.has_shares);
-            let is_new = |set: &Py<ReplaySet>| set.get().add(py, &key, expires, share).unwrap_or(false);
-            if !self.memory.as_ref().is_some_and(is_new) {
-                remember.call1(py, (&verified, PyBytes::new(py, &key), expires, share))?;
-            }
+            let said = match self.memory.as_ref().map(|set| set.get().add(py, &key, expires, share)) {
+                Some(Ok(true)) => return Ok(verified),
+                Some(Ok(false)) => false.into_pyobject(py)?.to_owned().into_any(),
+                Some(Err(error)) => error.into_value(py).into_bound(py).into_any(),
+                None => py.None().into_bound(py),
+            };
+            remember.call1(py, (&verified, PyBytes::new(py, &key), expires, share, said))?;
         }
         Ok(verified)
     }

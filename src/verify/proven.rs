@@ -21,7 +21,7 @@ pub struct Proven {
     covers_body: bool,
 }
 
-/// Where it stands what is covered.
+/// Where the covered parts are listed.
 enum Listed {
     InScheme,
     Components(Arc<[Covered]>),
