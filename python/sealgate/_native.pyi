@@ -1,4 +1,4 @@
-"""The Rust core. Pure but for `Root`, which opens files: no clock, no I/O; times and nonces are arguments.
+"""The Rust core. Pure but for `Root`, which opens files: no clock of its own, no I/O; times and nonces are arguments.
 
 Randomness is drawn here only for decoys.
 """
