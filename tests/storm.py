@@ -3,8 +3,9 @@
     python tests/storm.py [--requests 5000] [--store sqlite|redis|django-cache] [--workers 8] [--hurt] [--slow SECONDS]
                           [--acknowledge] [--kind request|link|token|any]
 
-Of each request, and of each link and token that is good once, exactly one offer is accepted. With --hurt a worker of each server is killed by signal 9, and Redis is
-killed and comes back empty; with --slow each of its answers takes so long: then never two, and beside 200 and 401 only
+Of each request, and of each link and token that is good once, exactly one offer is accepted. With --hurt a worker of each
+server is killed by signal 9, and then, when all workers have seen Redis, that is killed and comes back empty: a process
+that has not seen the one before cannot know what it knew (docs/replay.md). With --slow each of its answers takes so long: then never two, and beside 200 and 401 only
 503. With --acknowledge the other offers are answered 200 as well, and the view still runs once.
 """
 
@@ -111,11 +112,16 @@ def storm(
         begin = 0.0
         harm: threading.Thread | None = None
         for wave in range(waves):
+            if harm is not None:
+                harm.join()
+                if redis is not None:
+                    _acquaint(servers, redis, workers, kind)
             created[wave] = int(time.time())
             barrier.wait(120)
             begin = begin or time.monotonic()
-            if hurt and wave == waves // 2:
-                harm = threading.Thread(target=_hurt, args=(servers, redis))
+            harms = {waves // 2 - 1: _kill_workers, waves // 2: _kill_redis} if hurt else {}
+            if wave in harms:
+                harm = threading.Thread(target=harms[wave], args=(servers, redis))
                 harm.start()
         counted = Counter[int]()
         for _ in clients:
@@ -125,7 +131,8 @@ def storm(
             client.join()
         if harm is not None:
             harm.join()
-        accepted = Counter((directory / "ran").read_text().split())
+        ran = (directory / "ran").read_text().split()
+        accepted = Counter(target for target in ran if int(target[1:]) < requests)
     return Report(requests, accepted, counted, seconds)
 
 
@@ -249,12 +256,41 @@ def _ask(connection: http.client.HTTPConnection, message: Message) -> int:
     return answer.status
 
 
-def _hurt(servers: list[_Server], redis: RedisServer | None) -> None:
+def _kill_workers(servers: list[_Server], _: RedisServer | None) -> None:
     for server in servers:
         os.kill(max(server.workers()), signal.SIGKILL)
+
+
+def _kill_redis(_: list[_Server], redis: RedisServer | None) -> None:
     if redis is not None:
         redis.kill()
         redis.start()
+
+
+def _acquaint(servers: list[_Server], redis: RedisServer, workers: int, kind: str) -> None:
+    """Lets every worker see who answers: each store of it has a connection, by what is offered here besides."""
+    stores, end = len(KINDS) if kind == "any" else 1, time.monotonic() + 60
+    numbers = iter(range(10**6, 10**7))
+    for server in servers:
+        while sum(_connections(child, redis.port) >= stores for child in server.workers()) < workers:
+            assert time.monotonic() < end, "a worker does not ask Redis"
+            for number in (next(numbers) for _ in range(2 * workers * len(KINDS))):
+                with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as connection:
+                    _ask(connection, _message(kind, number, int(time.time())))
+
+
+def _connections(pid: int, port: int) -> int:
+    """Of a process to a port of this machine."""
+    own = set[str]()
+    with suppress(OSError):  # it ends meanwhile
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                own.add(str(descriptor.readlink()))
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(
+        line[3] == "01" and int(line[2].rpartition(":")[2], 16) == port and f"socket:[{line[9]}]" in own
+        for line in lines
+    )
 
 
 def main() -> int:
