@@ -1,11 +1,11 @@
 """What verification costs, beside what it replaces: one table of paired ratios.
 
-    python bench/run.py [--quick] [--rounds N] [--only PATTERN] [--format text|json]
+    python bench/run.py [--quick] [--rounds N] [--only PATTERN] [--larger] [--format text|json]
 
-Needs the extra `bench`. The cases of a group run round-robin in random order, pinned to one CPU. A time is the least, a
-ratio the median over the rounds; what is added is that ratio less one, of the least. Every case is shown to accept its
-message and to refuse a changed one before it is timed. The exit code says nothing about speed: machines differ, and
-`must` and `aim` are for a quiet one.
+Needs the extra `bench`, and `providers` for `--larger`. The cases of a group run round-robin in random order,
+pinned to one CPU. A time is the least, a ratio the median over the rounds; what is added is that ratio less one, of
+the least. Every case is shown to accept its message and to refuse a changed one before it is timed. The exit code
+says nothing about speed: machines differ, and `must` and `aim` are for a quiet one.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> None:
     # A check that a case refuses makes adapters log; nothing that is timed does.
     logging.disable(logging.CRITICAL)
     gc.disable()
-    results = _results(arguments.only, pace)
+    results = _results(arguments.only, arguments.larger, pace)
     about = f"sealgate {sealgate.__version__}, {platform.python_implementation()} {platform.python_version()}, {cpu}"
     if arguments.format == "json":
         rows = [{**dataclasses.asdict(result), "verdict": result.verdict} for result in results]
@@ -73,8 +73,13 @@ def main() -> None:
         print(_line(*_cells(result)), flush=True)
 
 
-def _results(only: str, pace: Pace) -> Iterator[Result]:
-    for section in SECTIONS:
+def _results(only: str, with_larger: bool, pace: Pace) -> Iterator[Result]:
+    sections = SECTIONS
+    if with_larger:
+        import larger_providers
+
+        sections = [*sections, *larger_providers.SECTIONS]
+    for section in sections:
         if re.search(only, section.title):
             yield from section.results(pace)
             gc.collect()
@@ -121,6 +126,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few short rounds: shows that it runs, not how fast")
     parser.add_argument("--rounds", type=int, metavar="N", help="default 200, with --quick 3")
     parser.add_argument("--only", default="", metavar="PATTERN", help="regular expression on the names of sections")
+    parser.add_argument("--larger", action="store_true", help="the larger libraries of providers as well")
     parser.add_argument("--format", choices=["text", "json"], default="text")
     arguments = parser.parse_args()
     arguments.rounds = arguments.rounds or (3 if arguments.quick else 200)
