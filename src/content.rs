@@ -109,6 +109,11 @@ pub fn read_document(body: &[u8], form: Form) -> Result<Document> {
     Document::read(body, form).map_err(malformed)
 }
 
+/// The same, of a body that is handed on as received.
+pub fn look_into(body: &[u8]) -> Result<Document> {
+    Document::look_into(body).map_err(malformed)
+}
+
 fn malformed(error: Error) -> Error {
     Error { code: Code::BodyMalformed, ..error }
 }

@@ -156,6 +156,16 @@ impl Hole {
             || self.transforms.iter().any(|transform| transform.is_lossy())
     }
 
+    /// The transforms that do not say how a port is written.
+    pub(crate) fn without_port(&self) -> impl Iterator<Item = &Transform> {
+        let is_of_port = |transform: &&Transform| matches!(transform, Transform::WithPort | Transform::WithoutPort);
+        self.transforms.iter().filter(move |transform| !is_of_port(transform))
+    }
+
+    pub(crate) fn leaves_out_port(&self) -> bool {
+        self.transforms.contains(&Transform::WithoutPort)
+    }
+
     pub(crate) fn names_query(&self) -> bool {
         matches!(self.source, Source::Component(component) if component.names_query())
     }

@@ -214,6 +214,12 @@ impl Scheme {
         }
     }
 
+    /// Whether a message may state the digest of its body, and so sign that in the body's place.
+    #[must_use]
+    pub fn may_state_digest(&self) -> bool {
+        matches!(self.form, Form::AwsSigV4(_))
+    }
+
     /// The canonical form in which the body is signed, if it is not signed as received.
     #[must_use]
     pub fn body_form(&self) -> Option<JsonForm> {

@@ -208,6 +208,18 @@ impl Template {
         self.holes().any(Hole::is_lossy)
     }
 
+    /// Whether it signs the same as another, in the same way, but for the port that a URI is written with.
+    pub(crate) fn differs_in_port_only(&self, other: &Self) -> bool {
+        let same = |pair: (&Part, &Part)| match pair {
+            (Part::Literal(one), Part::Literal(other)) => one == other,
+            (Part::Hole(one), Part::Hole(other)) => {
+                one.source == other.source && one.without_port().eq(other.without_port())
+            }
+            _ => false,
+        };
+        self.parts.len() == other.parts.len() && self.parts.iter().zip(&other.parts).all(same)
+    }
+
     /// Reads the claims from a field's value.
     pub fn read(&self, value: &[u8], hash: Hash, claims: &mut Claims) -> Result<()> {
         let mut at = 0;

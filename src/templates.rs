@@ -81,6 +81,14 @@ impl Templates {
         &self.bases[0]
     }
 
+    /// The base that stands for a message, and the others that its signature may be of: two messages with one of these
+    /// in common have the first in common, too.
+    pub(crate) fn coarsest_first(&self) -> (&Template, impl Iterator<Item = &Template>) {
+        let coarsest = self.bases.iter().position(|base| base.holes().any(Hole::leaves_out_port)).unwrap_or_default();
+        let others = self.bases.iter().enumerate().filter(move |(nth, _)| *nth != coarsest).map(|(_, base)| base);
+        (&self.bases[coarsest], others)
+    }
+
     /// Of all that carries claims.
     pub(crate) fn grammars(&self) -> impl Iterator<Item = &Grammar> {
         let fields = self.fields.iter().map(|field| &field.grammar);
@@ -163,7 +171,8 @@ impl Templates {
         self.members.iter().map(|member| &member.grammar)
     }
 
-    /// All bases sign the same parts, so that any of them proves what is said to be covered.
+    /// What one base says could be cut into other parts by another: they may differ in nothing but what `lossy-transform`
+    /// tells of.
     fn check_bases(&self) -> Result<()> {
         let Some((first, others)) = self.bases.split_first() else {
             return Err(Error::configuration("base: none"));
@@ -171,11 +180,10 @@ impl Templates {
         if first.holes().next().is_none() {
             return Err(Error::configuration("base: a text without a part signs nothing"));
         }
-        let same = |other: &Template| first.holes().map(|hole| &hole.source).eq(other.holes().map(|hole| &hole.source));
-        if others.iter().all(|other| same(other) && other.body_form() == first.body_form()) {
+        if others.iter().all(|other| first.differs_in_port_only(other)) {
             return Ok(());
         }
-        Err(Error::configuration("base: several of them must sign the same parts, in the same order"))
+        Err(Error::configuration("base: several of them may differ in with-port and without-port only"))
     }
 
     fn check_carriers(&self) -> Result<()> {

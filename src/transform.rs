@@ -93,7 +93,10 @@ impl Transform {
     /// Whether two values can give the same.
     #[must_use]
     pub fn is_lossy(self) -> bool {
-        matches!(self, Self::Sorted | Self::Lower | Self::Canonical | Self::Json(_) | Self::Delimiters)
+        matches!(
+            self,
+            Self::Sorted | Self::Lower | Self::Canonical | Self::Json(_) | Self::WithoutPort | Self::Delimiters
+        )
     }
 
     /// Octets that the text stands for, decoded strictly into `octets`; None where this is no encoding or it is not one.

@@ -167,8 +167,8 @@ impl Scheme {
             (Form::Template(templates), _) => {
                 let signed = templates.signed_of(target)?;
                 let request = Request { target: &signed, ..request };
-                claim.base = templates.base().render(&request, &claim.claims)?;
-                let others = templates.bases[1..].iter();
+                let (base, others) = templates.coarsest_first();
+                claim.base = base.render(&request, &claim.claims)?;
                 claim.others = others.map(|base| base.render(&request, &claim.claims)).collect::<Result<_>>()?;
                 claim.digest = claim.claims.digest.as_ref().map(|(_, digest)| digest.clone());
                 check_query(self.coverage.has(Aspect::Query))?;

@@ -151,7 +151,7 @@ def _adyen_notification() -> Library:
             "operations": ["CANCEL", "REFUND"],
             "pspReference": f"{rng.randrange(10**16)}",
             "success": rng.choice(["true", "false"]),
-            **rng.choice([{}, {"originalReference": texts[3]}]),
+            **rng.choice([{}, {"originalReference": ""}, {"originalReference": texts[3]}]),
         }
         document = {"live": "false", "notificationItems": [{"NotificationRequestItem": of_item}]}
         return json.dumps(document, ensure_ascii=rng.random() < 0.5, indent=rng.choice([None, 1])).encode()
@@ -170,7 +170,7 @@ def _adyen_notification() -> Library:
             amount = [read["amount"]["value"], read["amount"]["currency"]]
             texts = ["pspReference", "originalReference", "merchantAccountCode", "merchantReference", "eventCode"]
             signature = read["additionalData"]["hmacSignature"]
-            return [*(read.get(name) for name in (*texts, "success")), *amount, signature]
+            return [*(read.get(name, "") for name in (*texts, "success")), *amount, signature]
         except (ValueError, KeyError, IndexError):
             return None
 

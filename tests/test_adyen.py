@@ -58,9 +58,11 @@ def test_the_application_is_handed_what_is_signed_and_nothing_else() -> None:
     assert (judged(SIGNED), None, None, "adyen") == (verified.body, verified.key_id, verified.created, verified.scheme)
 
 
-def test_a_payment_without_an_earlier_one_has_no_reference_to_it() -> None:
+@pytest.mark.parametrize("empty", [{}, {"originalReference": ""}])
+def test_a_payment_without_an_earlier_one_has_no_reference_to_it(empty: dict[str, str]) -> None:
     document = json.loads(NOTIFICATION)
     del document["notificationItems"][0]["NotificationRequestItem"]["originalReference"]
+    document["notificationItems"][0]["NotificationRequestItem"].update(empty)
     request = Request("POST", "/adyen", JSON, json.dumps(document).encode())
     signed = Signer(schemes.ADYEN, key=KEY.hex()).sign(request)
     assert Adyen.util.is_valid_hmac_notification(json.loads(signed.body or b""), KEY.hex())
@@ -101,11 +103,11 @@ _CHANGES: dict[str, tuple[Change, type[Rejected]]] = {
     "a value that holds a colon": (lambda _, item: item["amount"].update(value={"a": 1}), SignatureMalformed),
     "another currency": (lambda _, item: item["amount"].update(currency="JPY"), InvalidSignature),
     "no reference any more": (lambda _, item: item.pop("originalReference"), InvalidSignature),
-    "an empty reference": (lambda _, item: item.update(originalReference=""), BodyMalformed),
+    "an empty reference": (lambda _, item: item.update(originalReference=""), InvalidSignature),
     "null for a reference": (lambda _, item: item.update(originalReference=None), BodyMalformed),
     "the reference moved": (
         lambda _, item: item.update(pspReference="8825408195409505:7914073381342284", originalReference=""),
-        BodyMalformed,
+        SignatureMalformed,
     ),
     "two values in one": (
         lambda _, item: item.update(merchantAccountCode="Shop:order 1", merchantReference="1130"),

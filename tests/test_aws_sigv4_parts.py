@@ -47,6 +47,18 @@ def test_a_session_token_is_taken_where_it_is_signed() -> None:
             verify(with_field(message, "X-Amz-Security-Token", value))
 
 
+@pytest.mark.parametrize("name", ["X-Amz-Cf-Id", "x-amz-cf-id"])
+def test_what_cloudfront_adds_on_the_way_need_not_be_signed_and_nothing_like_it(name: str) -> None:
+    message = signed(POST)
+    assert "x-amz-cf-id" not in verify(message.plus([(name, "opaque==")])).covered
+    for other in ("X-Amz-Cf-Id2", "X-Amz-Cf-I", "X_Amz_Cf_Id", "X-Amz-Cf_Id", "X-Amz-Acl"):
+        with pytest.raises(NotCovered):
+            verify(message.plus([(other, "opaque==")]))
+    own = signed(POST.plus([(name, "a")]))
+    with pytest.raises(InvalidSignature):
+        verify(with_field(own, name, "b"))
+
+
 def test_the_type_of_a_body_is_signed() -> None:
     with pytest.raises(NotCovered):
         verify(by_hand(POST, "host", "x-amz-date"))

@@ -36,8 +36,20 @@ def test_a_name_that_no_log_could_show_is_found(name: str) -> None:
         ("", "base: a text without a part signs nothing"),
         ("constant", "base: a text without a part signs nothing"),
         ([], "base: none"),
-        (["{@method}", "{body}"], "base: several of them must sign the same parts, in the same order"),
-        (["{@method}{body}", "{body}{@method}"], "base: several of them must sign the same parts, in the same order"),
+        *(
+            (["{@target-uri:with-port}\n{json:/a:text}", other], "base: several of them may differ in with-port and")
+            for other in (
+                "{@target-uri:with-port}",
+                "{json:/a:text}\n{@target-uri:with-port}",
+                "x{@target-uri:with-port}\n{json:/a:text}",
+                "{@target-uri:with-port}{json:/a:text}",
+                "{@target-uri:with-port}:{json:/a:text}",
+                "{@target-uri:with-port}\n{json:/a}",
+                "{@target-uri:with-port}\n{json:/b:text}",
+                "{@target-uri:with-port:delimiters}\n{json:/a:text}",
+                "{@path}\n{json:/a:text}",
+            )
+        ),
         ("{header:x-sig}.{body}", "base: the field x-sig carries the signature of itself"),
         ("{header:x-sig?}.{body}", "base: the field x-sig carries the signature of itself"),
         ("{@method}.{digest:sha256:hex}", "base: a claim that no field carries"),

@@ -38,7 +38,9 @@ def test_a_scheme_tells_the_truth_about_itself(judged: Judged) -> None:
     assert {name.lower() for name in judged.fields} == own
     facts = (scheme.replay_class, scheme.weaknesses(), scheme.max_age, scheme.hash, scheme.covered)
     assert (judged.replay_class, judged.lacks, judged.max_age, judged.hash, judged.covered) == facts
-    assert (judged.named, "body" in judged.covered) == (scheme.names_key, scheme.signs_body)
+    # A message of AWS may state the digest of its body instead.
+    signs_body = "body" in judged.covered and scheme.name != "aws-sigv4"
+    assert (judged.named, signs_body) == (scheme.names_key, scheme.signs_body)
     assert judged.empty_body == scheme.empty_body
 
 

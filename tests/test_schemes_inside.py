@@ -17,7 +17,7 @@ from body_claims import NOTIFICATION
 from judged import HOST, KEY, NONCE, NOW, ORIGIN, OTHER_KEY, as_message, as_request, field_of, with_field
 from reference import INSIDE, Message
 from sealgate import Rejected, Request, Signer, Verified, Verifier, schemes
-from sealgate.exceptions import Expired, InvalidSignature, NotCovered, Replayed, SignatureMissing
+from sealgate.exceptions import BodyMalformed, Expired, InvalidSignature, NotCovered, Replayed, SignatureMissing
 
 _JSON = [("Host", HOST), ("Content-Type", "application/json")]
 _FORM = [("Host", HOST), ("Content-Type", "application/x-www-form-urlencoded")]
@@ -117,6 +117,40 @@ def test_mailgun_covers_no_body_and_works_only_where_the_route_takes_that() -> N
     other = replace(message, body=message.body.replace(b"opened", b"failed"))
     assert other.body == verify("mailgun", other).body
     assert "body-not-covered" in INSIDE["mailgun"].lacks
+
+
+_ODD = [r'"cut \ud83d"', r'"\ud83d\ud83d\ude00"', r'"\ude00\ud83d"', r'["\uDFFF\""]', "1e400", "-1e999", "1" * 400]
+_NO_JSON = [r'"\ud83"', r'"\ud83g"', r'"\x"', '"\ud800"', "1e", "NaN", "-", r'{"\ud83d": 1}', r'{"a": 1, "\u0061": 2}']
+
+
+@pytest.mark.parametrize("odd", _ODD)
+@pytest.mark.parametrize("name", ["linear", "mailgun"])
+def test_what_a_body_holds_beside_the_claims_need_have_no_canonical_form(name: str, odd: str) -> None:
+    """As JavaScript writes a title that is cut within a character; it is handed on as received."""
+    body = b'{"title": %s, "z": {}}' % odd.encode()
+    message = INSIDE[name].sign(replace(MESSAGES[name], body=b'{"z": {}}'), KEY, NOW, NONCE, ORIGIN)
+    stamped = message.body.replace(b'{"z": {}', body[:-1])
+    fields = [("Linear-Signature", reference.mac(KEY, stamped).hex())] if name == "linear" else []
+    message = replace(message, body=stamped, headers=[*MESSAGES[name].headers, *fields])
+    assert odd.encode() in verify(name, message).body
+    assert judge(name, message) is not None
+
+
+@pytest.mark.parametrize("odd", _NO_JSON)
+def test_what_is_no_json_is_a_refusal_wherever_it_stands(odd: str) -> None:
+    body = b'{"title": %s, "webhookTimestamp": %d}' % (odd.encode("utf-8", "surrogatepass"), NOW * 1000)
+    message = Message("POST", "/orders", [*_JSON, ("Linear-Signature", reference.mac(KEY, body).hex())], body)
+    with pytest.raises(BodyMalformed):
+        verify("linear", message)
+    assert judge("linear", message) is None
+
+
+def test_half_of_a_character_is_no_claim_and_no_part_of_what_is_signed_by_its_form() -> None:
+    body = rb'{"signature": {"timestamp": "%d", "token": "%s\ud83d", "signature": "00"}}' % (NOW, NONCE.encode())
+    with pytest.raises(Rejected, match="no string"):
+        verify("mailgun", Message("POST", "/orders", _JSON, body))
+    with pytest.raises(BodyMalformed):
+        verify("adyen", replace(signed("adyen"), body=signed("adyen").body.replace(b"visa", rb"\ud83d")))
 
 
 _TIMES = [

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
+import aws_signed
 from asgi_client import scope_of, signed
 from exchange import BROKEN, CHUNKED, TRUNCATED, WHOLE, Exchange, Framing, over_asgi, over_wsgi
-from judged import BODY, KEY, NOW, ORIGIN, RFC9421
+from judged import BODY, KEY, NOW, ORIGIN, OTHER_KEY, RFC9421, as_request
 from reference import Message, sign_rfc9421
-from sealgate import ConfigurationError, Request, Signer, Verified, Verifier, asgi, schemes, wsgi
+from sealgate import ConfigurationError, Request, Scheme, Signer, Verified, Verifier, asgi, schemes, wsgi
+from sealgate.exceptions import BodyTooLarge, NotCovered
 from sealgate.fastapi import VerifiedBy
 from sealgate.policy import Require
 from sealgate.spool import Spooled
@@ -206,10 +208,69 @@ def test_size_that_is_none_is_a_mistake(settings: dict[str, Any]) -> None:
         RFC9421.verifier(**settings)
 
 
-@pytest.mark.parametrize("scheme", [schemes.GITHUB, schemes.AWS_SIGV4, schemes.envelope(), schemes.canonical_request()])
+@pytest.mark.parametrize("scheme", [schemes.GITHUB, schemes.envelope(), schemes.canonical_request()])
 def test_scheme_that_signs_the_body_itself_does_not_spool(scheme: Any) -> None:
     with pytest.raises(ConfigurationError, match="which has to be in memory"):
         Verifier(scheme, keys={"acme": KEY} if scheme.names_key else KEY, origin=ORIGIN, spool=10)
+
+
+# --- schemes of which each message says whether its body or a digest of it is signed ----------------------------------
+
+_SIGV4 = [schemes.AWS_SIGV4, aws_signed.own(unsigned_payload=True), aws_signed.own(path="s3")]
+AWS = pytest.mark.parametrize("scheme", _SIGV4, ids=["general", "unsigned", "s3"])
+
+
+def by_aws(body: bytes = UPLOAD.body, **settings: Any) -> Message:
+    return aws_signed.signed(replace(UPLOAD, body=body), **settings)
+
+
+def stated(body: bytes = UPLOAD.body) -> Message:
+    return by_aws(body, payload=hashlib.sha256(body).hexdigest())
+
+
+def of_aws(scheme: Scheme, **settings: Any) -> Verifier:
+    return aws_signed.verifier(scheme, **{"spool": 100_000, **settings})
+
+
+@AWS
+def test_body_whose_digest_the_message_states_is_in_a_file(site: Site, scheme: Scheme) -> None:
+    answer = site.ask(stated(), of_aws(scheme))
+    assert (200, DIGEST, SIZE) == (answer.status, answer.body, site.proofs[0].spooled.size)
+    other = replace(stated(), body=UPLOAD.body[:-1] + b"x")
+    assert (401, 1) == (site.ask(other, of_aws(scheme)).status, len(site.proofs))
+
+
+@AWS
+@pytest.mark.parametrize("key", [KEY, OTHER_KEY], ids=["right", "forged"])
+@pytest.mark.parametrize("framing", [WHOLE, Framing(None, "chunked", piece=7000)])
+def test_body_that_is_signed_itself_has_to_fit_into_memory(
+    site: Site, scheme: Scheme, key: bytes, framing: Framing
+) -> None:
+    assert (413, []) == (site.ask(by_aws(key=key), of_aws(scheme), framing).status, site.proofs)
+    fits = of_aws(scheme, spool=SIZE)
+    assert (401 if key is OTHER_KEY else 200) == site.ask(by_aws(key=key), fits, framing).status
+    assert [UPLOAD.body] * (key is KEY) == [proof.body for proof in site.proofs]
+
+
+@AWS
+def test_file_that_another_verifier_has_asked_for_is_no_body_to_sign(scheme: Scheme) -> None:
+    spooled = Spooled()
+    spooled.write(UPLOAD.body)
+    assert SIZE == of_aws(scheme).verify(as_request(stated()), lambda _: spooled).spooled.size
+    for key in (KEY, OTHER_KEY):
+        with pytest.raises(BodyTooLarge, match="does not state its digest"):
+            of_aws(scheme).verify(as_request(by_aws(key=key)), lambda _: spooled)
+
+
+def test_unsigned_body_is_in_a_file_where_the_route_takes_one() -> None:
+    scheme = aws_signed.own(unsigned_payload=True)
+    spooled = Spooled()
+    spooled.write(UPLOAD.body)
+    request = as_request(by_aws(payload="UNSIGNED-PAYLOAD"))
+    proof = of_aws(scheme).verify(request, lambda _: spooled, uncovered=frozenset({"body"}))
+    assert (SIZE, False) == (proof.spooled.size, "body" in proof.covered)
+    with pytest.raises(NotCovered):
+        of_aws(scheme).verify(request, lambda _: spooled)
 
 
 def test_dependency_alone_does_not_spool() -> None:

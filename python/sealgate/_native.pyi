@@ -432,7 +432,8 @@ class Scheme:
     def needs_origin(self) -> bool: ...
     @property
     def signs_body(self) -> bool:
-        """The body itself is in the signature base, unless a message states its digest: `Claim.signs_body`."""
+        """The body itself is in the signature base of every message. Where a message may state its digest instead, each
+        says for itself: `Claim.signs_body`."""
     @property
     def body_form(self) -> str | None:
         """`jcs`, `pyjson` or `pyjson-utf8` where that form of the body, or of members of it, is what is signed, `form`

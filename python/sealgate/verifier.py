@@ -227,8 +227,11 @@ class Verifier:
             if read_body is None:
                 body = request.body
             else:
+                limit = claim.body_limit
+                if signs_body and self.spool is not None:
+                    limit = min(limit, self.spool)  # whatever a message asks for: what is signed itself is in memory
                 try:
-                    body = read_body(claim.body_limit)
+                    body = read_body(limit)
                     if waits(body):
                         body = yield body
                 except (Rejected, Unavailable):
@@ -239,6 +242,8 @@ class Verifier:
             if type(body) is bytes:
                 size = len(body)
             elif type(body) is Spooled and self.spool is not None:
+                if signs_body:  # a file for another verifier of the route
+                    raise BodyTooLarge("the body is in a file, and the message does not state its digest")
                 size = body.size
             else:
                 raise BodyUnreadable("the body has not been read")

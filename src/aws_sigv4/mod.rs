@@ -30,8 +30,10 @@ pub use statement::PARAMETERS;
 
 /// Where a message states that its body is not signed.
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
-/// Fields of AWS's own, all of which act.
+/// Fields of AWS's own, which act.
 const OWN: &str = "x-amz-";
+/// What CloudFront adds to each request that it hands on: an opaque name of it, for its log.
+const CLOUDFRONT_ID: &str = "x-amz-cf-id";
 /// Seconds that a presigned target may last: seven days.
 const LONGEST_LIFE: i64 = 604_800;
 
@@ -170,7 +172,8 @@ impl AwsSigV4 {
     /// The canonical request of a message.
     pub fn render(&self, stated: &Statement, request: &Request<'_>) -> Result<Rendered> {
         let is_signed = |name: &str| stated.signed.iter().any(|field| field.lower() == name);
-        if let Some(name) = request.fields.starting(OWN).iter().find(|name| !is_signed(name)) {
+        let acts = |name: &&String| name.as_str() != CLOUDFRONT_ID && !is_signed(name);
+        if let Some(name) = request.fields.starting(OWN).iter().find(acts) {
             return Err(Error::new(Code::NotCovered, format!("the field {name} is not signed")));
         }
         let stated_in_field = own_field(request.fields, &CONTENT_SHA256)?;

@@ -60,13 +60,16 @@ pub struct Options {
     pub form: Form,
     /// Rounds an integer that a double does not hold, as ECMAScript does, where RFC 8785 would lose digits in silence.
     pub round_integers: bool,
+    /// Keeps what has no canonical form as it stands: half of a surrogate pair in a string, a number that no double holds.
+    /// For a text that is looked into and handed on as received.
+    pub keeps_odd: bool,
     /// Octets of text read, or written from values; at most `LONGEST`.
     pub limit: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { form: Form::Jcs, round_integers: false, limit: LONGEST }
+        Self { form: Form::Jcs, round_integers: false, keeps_odd: false, limit: LONGEST }
     }
 }
 

@@ -131,8 +131,19 @@ enum Place<'a> {
 impl Document {
     /// Reads the whole text; see `Canonical::read`.
     pub fn read(text: &[u8], form: Form) -> Result<Self> {
-        let canonical = Canonical::read(text, Options { form, ..Options::default() })?;
-        Ok(Self { octets: canonical.octets(text).into_owned(), form })
+        Self::read_with(text, Options { form, ..Options::default() })
+    }
+
+    /// The same, of a text that is handed on as received: its members are looked up, and what has no canonical form is
+    /// kept.
+    pub fn look_into(text: &[u8]) -> Result<Self> {
+        // Integers may have any digits in this form.
+        Self::read_with(text, Options { form: Form::PyjsonUtf8, keeps_odd: true, ..Options::default() })
+    }
+
+    fn read_with(text: &[u8], options: Options) -> Result<Self> {
+        let canonical = Canonical::read(text, options)?;
+        Ok(Self { octets: canonical.octets(text).into_owned(), form: options.form })
     }
 
     /// The canonical text.

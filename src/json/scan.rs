@@ -6,9 +6,9 @@ use std::ops::Range;
 use super::canonical::{Canonical, Object, Span};
 use super::number::Token;
 use super::order::{DECODED, Member, Names, order_of_few, prefix, prefix_within};
-use super::string::{Escaped, is_blank, needless, plain, unescape, unescaped};
+use super::string::{Escaped, HALF, is_blank, is_half, needless, plain, unescape, unescaped};
 use super::{DEPTH, Form, LONGEST, Options, refused};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Reads a text to its end, in the memory of `room`.
 pub(super) fn read(text: &[u8], options: Options, mut room: Canonical) -> Result<Canonical> {
@@ -46,6 +46,10 @@ pub(super) fn read(text: &[u8], options: Options, mut room: Canonical) -> Result
         return Err(refused("text after the value", end));
     }
     Ok(scan.finished())
+}
+
+fn no_escape(at: usize) -> Error {
+    refused("not an escape, or half of a surrogate pair", at)
 }
 
 /// Octets of white space that are looked at one by one.
@@ -214,7 +218,7 @@ impl Scan<'_> {
         let escaped = self.string()?;
         let form = self.options.form;
         if escaped {
-            let name = self.decode(from..self.at - 1);
+            let name = self.decode(from..self.at - 1)?;
             let octets = &self.decoded[name..];
             let size = small(octets.len()) | DECODED;
             return Ok(Member { prefix: halves(prefix(octets, form)), name: small(name), name_size: size, span });
@@ -226,7 +230,7 @@ impl Scan<'_> {
     }
 
     /// Keeps a name, which was read to its end, without its escapes; gives where.
-    fn decode(&mut self, name: Range<usize>) -> usize {
+    fn decode(&mut self, name: Range<usize>) -> Result<usize> {
         self.decoded.extend_from_slice(&small(name.start).to_le_bytes());
         let start = self.decoded.len();
         let mut at = name.start;
@@ -234,12 +238,13 @@ impl Scan<'_> {
             let size = self.text[at..name.end].iter().position(|octet| *octet == b'\\').unwrap_or(name.end - at);
             self.decoded.extend_from_slice(&self.text[at..at + size]);
             at += size;
-            while let Some((character, size)) = unescaped(&self.text[at..name.end]) {
+            while self.text[at..name.end].starts_with(b"\\") {
+                let (character, size) = unescaped(&self.text[at..name.end]).ok_or_else(|| no_escape(at))?;
                 self.decoded.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 at += size;
             }
         }
-        start
+        Ok(start)
     }
 
     /// A string; says whether it has escapes.
@@ -295,8 +300,13 @@ impl Scan<'_> {
                 self.copied = at;
                 continue;
             }
-            let (character, size) =
-                unescaped(&self.text[at..]).ok_or_else(|| refused("not an escape, or half of a surrogate pair", at))?;
+            let Some((character, size)) = unescaped(&self.text[at..]) else {
+                if self.options.keeps_odd && is_half(&self.text[at..]) {
+                    at += HALF;
+                    continue;
+                }
+                return Err(no_escape(at));
+            };
             let end = at + size;
             let written = Escaped::new(character, form);
             if *written.octets() != self.text[at..end] {
@@ -317,8 +327,10 @@ impl Scan<'_> {
         }
         let mut written = std::mem::take(&mut self.scratch);
         written.clear();
-        if token.rewrite(self.utf8, start, form, self.options.round_integers, &mut written)? {
-            self.replace(start..token.end, &written);
+        match token.rewrite(self.utf8, start, form, self.options.round_integers, &mut written) {
+            Ok(true) => self.replace(start..token.end, &written),
+            Err(error) if !self.options.keeps_odd => return Err(error),
+            Ok(false) | Err(_) => {}
         }
         self.scratch = written;
         Ok(())

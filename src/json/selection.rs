@@ -16,7 +16,7 @@ pub struct Chosen {
     pub pointer: Pointer,
     /// Whether a string is signed without its quotes and escapes; nothing but a string is taken then.
     pub is_bare: bool,
-    /// Whether a document may do without it. Absent it is signed as nothing, so an empty string is not taken then.
+    /// Whether a document may do without it. An empty string is then signed as nothing, and so is as absent.
     pub is_optional: bool,
 }
 
@@ -117,7 +117,7 @@ impl Chosen {
         let refused = |what| Error::new(Code::BodyMalformed, format!("{what}: {}", self.pointer.text()));
         match document.member(&self.pointer)? {
             Some(value) if self.is_bare && string_of(value).is_none() => Err(refused("the member is no string")),
-            Some(b"\"\"") if self.is_optional => Err(refused("the member is empty, which is signed as none")),
+            Some(b"\"\"") if self.is_optional => Ok(None),
             None if !self.is_optional => Err(refused("the body has no such member")),
             found => Ok(found),
         }

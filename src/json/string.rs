@@ -246,6 +246,16 @@ pub(super) fn unescaped(octets: &[u8]) -> Option<(char, usize)> {
     Some((character, 2))
 }
 
+/// Octets of the escape of half a surrogate pair.
+pub(super) const HALF: usize = 6;
+
+/// Whether an escape of which `unescaped` makes nothing is at the start of `octets`, and of half a surrogate pair.
+pub(super) fn is_half(octets: &[u8]) -> bool {
+    octets.first_chunk::<HALF>().is_some_and(|[slash, u, digits @ ..]| {
+        [*slash, *u] == *b"\\u" && unit(*digits).is_some_and(|unit| (0xD800..0xE000).contains(&unit))
+    })
+}
+
 /// Writes in UTF-8 what the escapes from `at` on stand for, as long as those are of digits and need not be: the frequent
 /// case, in the forms that are not of ASCII. Gives where they end.
 #[inline]

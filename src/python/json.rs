@@ -124,7 +124,7 @@ fn options(form: &str, round_integers: bool, limit: Limit) -> Result<Options, Er
     if round_integers && form != Form::Jcs {
         return Err(Error::configuration("round_integers: only jcs rounds"));
     }
-    Ok(Options { form, round_integers, limit: limit.0 })
+    Ok(Options { form, round_integers, limit: limit.0, ..Options::default() })
 }
 
 /// The index of a `UnicodeEncodeError` is in characters.

@@ -159,7 +159,7 @@ impl Scheme {
 
     #[getter]
     fn signs_body(&self) -> bool {
-        self.scheme.coverage().has(Aspect::Body)
+        self.scheme.coverage().has(Aspect::Body) && !self.scheme.may_state_digest()
     }
 
     #[getter]

@@ -1,10 +1,9 @@
 //! What is read of a body: the claims that it carries, and what of it is signed.
 
 use super::Claim;
-use crate::content::{ReadBody, read_document, read_json};
+use crate::content::{ReadBody, look_into, read_document, read_json};
 use crate::error::{Code, Error, Result};
 use crate::form::FormBody;
-use crate::json::Form as JsonForm;
 use crate::scheme::Scheme;
 use crate::templates::Templates;
 
@@ -18,8 +17,10 @@ impl Scheme {
             return Err(Error::new(Code::SignatureMissing, "no body, which would carry the signature"));
         }
         claim.is_readable.clone()?;
-        // Where the body is signed as received, it is only looked into: integers may have any digits.
-        let document = read_document(body, self.body_form().unwrap_or(JsonForm::PyjsonUtf8))?;
+        let document = match self.body_form() {
+            Some(form) => read_document(body, form)?,
+            None => look_into(body)?,
+        };
         let mut claims = claim.claims.clone();
         let complete = (|| {
             templates.read_members(&document, self.hash, &mut claims)?;

@@ -52,6 +52,24 @@ def read_json(text: bytes | str, integer: Callable[[str], float]) -> Json:
     return value
 
 
+def look_into(text: bytes) -> Json:
+    """RFC 8259, of a text that is handed on as received: what has no canonical form may stand in it, but in no name."""
+    try:
+        value: Json = json.loads(
+            text.decode(), object_pairs_hook=named, parse_int=lambda token: int(token[:400]), parse_constant=finite
+        )
+    except (ValueError, RecursionError):
+        raise Refused("no JSON text") from None
+    refuse_what_has_no_form(value, 0, halves=True)
+    return value
+
+
+def named(pairs: Sequence[tuple[str, Json]]) -> Json:
+    if any(re.search("[\ud800-\udfff]", name) for name, _ in pairs):
+        raise Refused("half of a surrogate pair in a name")
+    return distinct(pairs)
+
+
 def distinct(pairs: Sequence[tuple[str, Json]]) -> Json:
     if len(dict(pairs)) != len(pairs):
         raise Refused("a name occurs twice")
@@ -65,9 +83,10 @@ def finite(token: str) -> float:
     return number
 
 
-def refuse_what_has_no_form(value: Json, depth: int) -> None:
+def refuse_what_has_no_form(value: Json, depth: int, *, halves: bool = False) -> None:
+    """`halves`: whether half of a surrogate pair is taken, other than in a name."""
     inside: list[Json] = []
-    if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
+    if isinstance(value, str) and not halves and re.search("[\ud800-\udfff]", value):
         raise Refused("half of a surrogate pair")
     if isinstance(value, dict):
         inside = [*value, *value.values()]
@@ -76,7 +95,7 @@ def refuse_what_has_no_form(value: Json, depth: int) -> None:
     if isinstance(value, dict | list) and depth == DEPTH:
         raise Refused("too deep")
     for each in inside:
-        refuse_what_has_no_form(each, depth + 1)
+        refuse_what_has_no_form(each, depth + 1, halves=halves)
 
 
 def canonical_text(value: Json) -> str:

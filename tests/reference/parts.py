@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from reference.canonical import Json, canonical_text, dumped, exact, read_json
+from reference.canonical import Json, canonical_text, dumped, exact, look_into, read_json
 from reference.message import Message, Pairs, Proof, Refused, Ring, hex_octets, mac, match, need
 from reference.target import refuse_odd_target
 
@@ -42,8 +42,8 @@ def names(pointer: str) -> Sequence[str]:
 
 
 def only(document: Json, pointers: Sequence[str]) -> Json:
-    """The document without all that no pointer leads to; those of which it has nothing change nothing."""
-    return kept(document, [names(pointer) for pointer in pointers if has(document, pointer)])
+    """The document without all that no pointer leads to."""
+    return kept(document, [names(pointer) for pointer in pointers])
 
 
 def has(document: Json, pointer: str) -> bool:
@@ -64,8 +64,9 @@ def kept(value: Json, paths: Sequence[Sequence[str]]) -> Json:
     return {name: kept(value[name], further) for name, further in inside.items()}
 
 
-def json_document(message: Message, form: str) -> Json:
-    """RFC 8259, 11: a JSON text says that it is one, and knows no charset but the one it has."""
+def json_document(message: Message, form: str | None) -> Json:
+    """RFC 8259, 11: a JSON text says that it is one, and knows no charset but the one it has. `form`: None where the text
+    is handed on as received."""
     token = r"[!#$%&'*+\-.^_`|~0-9a-z]+"
     media_type, *parameters = (part.strip(" \t") for part in (message.one("content-type") or "").lower().split(";"))
     if not re.fullmatch(rf"application/(json|({token})?\+json)", media_type):
@@ -77,7 +78,7 @@ def json_document(message: Message, form: str) -> Json:
         raise Refused("another charset, or two")
     if message.one("content-encoding") is not None:
         raise Refused("an encoding that another reader would undo")
-    return read_json(message.body, FORMS[form][0])
+    return look_into(message.body) if form is None else read_json(message.body, FORMS[form][0])
 
 
 def scoped_base(message: Message, template: str) -> tuple[bytes, bytes]:
@@ -88,26 +89,28 @@ def scoped_base(message: Message, template: str) -> tuple[bytes, bytes]:
     (form,) = {form for _, form in members if form not in {"text", "text?"}} or {"jcs"}
     document = json_document(message, form) if members else None
     base = pieces[0].encode()
+    given = []
     for hole, literal in zip(holes, pieces[2::2], strict=True):
         assert hole is not None
         if hole[1] == "param":
             if hole[2] not in message.params or re.search("[\ufffd\ud800-\udfff]", message.params[hole[2]]):
                 raise Refused("no such parameter, or one that was not UTF-8")
             value = message.params[hole[2]].encode()
-        elif hole[3] == "text?" and not has(document, hole[2]):
+        elif hole[3] == "text?" and (not has(document, hole[2]) or member(document, hole[2]) == ""):
             value = b""
         else:
+            given.append(hole[2])
             found = member(document, hole[2])
             is_text = hole[3] in {"text", "text?"}
-            if is_text and (not isinstance(found, str) or (hole[3] == "text?" and not found)):
-                raise Refused("no string, or one that is signed as none")
+            if is_text and not isinstance(found, str):
+                raise Refused("no string")
             value = found.encode() if is_text and isinstance(found, str) else FORMS[form][1](found)
         if literal and (value + literal.encode()).find(literal.encode()) != len(value):
             raise Refused("a value that holds the text that ends it")
         base += value + literal.encode()
     if not members and message.body:
         raise Refused("a body that nothing covers")
-    return base, FORMS[form][1](only(document, [pointer for pointer, _ in members])) if members else b""
+    return base, FORMS[form][1](only(document, given)) if members else b""
 
 
 def sign_scoped(message: Message, key: bytes, template: str = "download:resource:{param:id}") -> Pairs:
