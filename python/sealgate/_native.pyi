@@ -345,11 +345,12 @@ class Root:
 class Scheme:
     """How a party signs, as data: what is signed, where the claims are written, which hash.
 
-    `base`: the template of what is signed, or several, of which any counts. `fields`: templates of header fields; a
-    message may do without one whose name ends with `?`. `query`: templates of query parameters. `key`: how the party
-    writes its keys, as `form` of `Key`. `json`: templates of members of the body, by JSON pointers (RFC 6901); they
-    are strings, but a time that stands alone may be a number. In a pointer, also in a part `{json:...}`, `0` is the
-    only element of an array, never a member of that name, and no other index is taken.
+    `base`: the template of what is signed, or several, of which any counts; they may differ in `with-port` and
+    `without-port` only. `fields`: templates of header fields; a message may do without one whose name ends with `?`.
+    `query`: templates of query parameters. `key`: how the party writes its keys, as `form` of `Key`. `json`: templates
+    of members of the body, by JSON pointers (RFC 6901); they are strings, but a time that stands alone may be a number.
+    In a pointer, also in a part `{json:...}`, `0` is the only element of an array, never a member of that name, and no
+    other index is taken.
 
     Where the last of `query` is the signature alone, the scheme is one of links: `{@query}` and `{@target-uri}` are
     what is before it, `longest` is how many seconds a link may last, from `{created}` to `{expires}` in its query, and

@@ -59,8 +59,8 @@ class Verifier:
     went (`AcknowledgingStore`), as all of ours do. `max_age`: seconds, either way; the scheme's own, else 300.
     `handshake`: of `sealgate.handshakes`, the one of this scheme's provider, whose probes are then answered.
     `body_limit`: bytes. `body_timeout`: seconds for the whole body. `clock`: Unix seconds. `spool`: bytes; a larger
-    body is kept in a temporary file, not in memory, where the scheme signs a digest of it: the view reads it from the
-    request, and `Verified.spooled` has it, `Verified.body` does not.
+    body is kept in a temporary file, not in memory, where a digest of it is signed: the view reads it from the request,
+    and `Verified.spooled` has it, `Verified.body` does not.
     `ring` has the keys, of a file those read first; it is empty where a function gives them. `source`: what gives them
     anew, if anything does. `origins`: None where no origin is configured. Settings cannot be assigned afterwards.
 
@@ -229,7 +229,7 @@ class Verifier:
             else:
                 limit = claim.body_limit
                 if signs_body and self.spool is not None:
-                    limit = min(limit, self.spool)  # whatever a message asks for: what is signed itself is in memory
+                    limit = min(limit, self.spool)  # what is signed itself has to be in memory
                 try:
                     body = read_body(limit)
                     if waits(body):

@@ -32,7 +32,7 @@ pub use statement::PARAMETERS;
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 /// Fields of AWS's own, which act.
 const OWN: &str = "x-amz-";
-/// What CloudFront adds to each request that it hands on: an opaque name of it, for its log.
+/// What the CDN of AWS adds to each request that it hands on: an opaque name of it, for its log.
 const CLOUDFRONT_ID: &str = "x-amz-cf-id";
 /// Seconds that a presigned target may last: seven days.
 const LONGEST_LIFE: i64 = 604_800;
