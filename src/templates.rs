@@ -84,7 +84,8 @@ impl Templates {
     /// The base that stands for a message, and the others that its signature may be of: two messages with one of these
     /// in common have the first in common, too.
     pub(crate) fn coarsest_first(&self) -> (&Template, impl Iterator<Item = &Template>) {
-        let coarsest = self.bases.iter().position(|base| base.holes().any(Hole::leaves_out_port)).unwrap_or_default();
+        let ports_left_out = |nth: &usize| self.bases[*nth].holes().filter(|hole| hole.leaves_out_port()).count();
+        let coarsest = (0..self.bases.len()).max_by_key(ports_left_out).unwrap_or_default();
         let others = self.bases.iter().enumerate().filter(move |(nth, _)| *nth != coarsest).map(|(_, base)| base);
         (&self.bases[coarsest], others)
     }

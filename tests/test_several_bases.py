@@ -18,15 +18,21 @@ AUTHORITIES = {"": ["a.example", "a.example:8443"], ":with-port": ["a.example:44
 AUTHORITIES[":without-port"] = ["a.example"] * 2
 BASES = [f"{{@method}} {{@target-uri{how}}}\n{{created}}" for how in AUTHORITIES]
 SEVERAL = [list(bases) for size in (1, 2, 3) for bases in itertools.permutations(BASES, size)]
+#: With the URI twice, each in a way of its own.
+TWICE = [
+    f"{{@method}} {{@target-uri{one}}} {{@target-uri{two}}}\n{{created}}"
+    for one, two in itertools.product(AUTHORITIES, repeat=2)
+]
 
 
 def scheme_of(bases: list[str]) -> Scheme:
     return Scheme("own", base=bases, fields={"X-At": "{created}", "X-Sig": "{signature:hex}"}, accept_weaknesses=None)
 
 
-def verify(verifier: Verifier, origin: str, authority: str) -> Verified:
-    """A request to `origin`, with the signature of the one to `authority`, as the base writes it."""
-    signature = mac(KEY, f"GET https://{authority}/x\n{NOW}".encode()).hex()
+def verify(verifier: Verifier, origin: str, *authorities: str) -> Verified:
+    """A request to `origin`, with the signature of one to `authorities`, as the base writes them."""
+    uris = " ".join(f"https://{authority}/x" for authority in authorities)
+    signature = mac(KEY, f"GET {uris}\n{NOW}".encode()).hex()
     host = origin.removeprefix("https://")
     fields = [("Host", host), ("X-At", str(NOW)), ("X-Sig", signature)]
     return verifier.verify(Request("GET", "/x", fields, b"", origin=origin))
@@ -49,15 +55,16 @@ def test_a_signature_counts_where_one_of_the_bases_is_signed(bases: list[str], n
                 verify(verifier, ORIGINS[nth], authority)
 
 
-@pytest.mark.parametrize("bases", SEVERAL)
+@pytest.mark.parametrize("bases", [*SEVERAL, *map(list, itertools.permutations(TWICE, 2)), TWICE])
 def test_one_signature_counts_once_whichever_base_and_origin_it_comes_with(bases: list[str]) -> None:
-    for authority in ("a.example", "a.example:443", "a.example:8443"):
+    written = ["a.example", "a.example:443", "a.example:8443"]
+    for authorities in itertools.product(written, repeat=bases[0].count("target-uri")):
         verifier = verifier_of(bases)
         assert "base" == verifier.scheme.replay_class
         verdicts = []
         for origin in ORIGINS * 2:
             try:
-                verdicts.append(verify(verifier, origin, authority).scheme)
+                verdicts.append(verify(verifier, origin, *authorities).scheme)
             except Rejected as refusal:
                 verdicts.append(type(refusal).__name__)
         assert {"own", "Replayed", "InvalidSignature"} >= set(verdicts)
