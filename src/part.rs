@@ -9,6 +9,7 @@ use crate::fields::FieldName;
 use crate::json::{Chosen, Form, Pointer};
 use crate::mac::Hash;
 use crate::request::{Component, Request, target_uri};
+use crate::signature_base::Edge;
 use crate::target::Origin;
 use crate::times::TimeForm;
 use crate::transform::{Transform, transformed};
@@ -20,6 +21,8 @@ pub struct Hole {
     pub source: Source,
     /// What is made of it, first to last.
     pub(crate) transforms: Vec<Transform>,
+    /// What sets it apart in a base.
+    pub(crate) edge: Edge,
 }
 
 /// Where a value comes from.
@@ -100,7 +103,7 @@ impl Hole {
             .into_iter()
             .chain(words.map(|word| Transform::parse(word).ok_or_else(|| unknown(what, index))));
         let transforms = transforms.collect::<Result<_>>()?;
-        Ok(Self { source, transforms })
+        Ok(Self { source, transforms, edge: Edge::None })
     }
 
     /// Whether it can carry a claim.
@@ -135,6 +138,7 @@ impl Hole {
             Transform::Canonical => self.source == Source::Component(Component::Path) && nth == 0,
             Transform::Json(_) => matches!(self.source, Source::Body | Source::Member { .. }) && nth == 0,
             Transform::Text => matches!(self.source, Source::Member { .. }) && nth == 0,
+            Transform::Greedy => nth + 1 == self.transforms.len() && !self.is_fixed(),
             _ => true,
         };
         self.source != Source::Signature && self.transforms.iter().enumerate().all(fits)
@@ -142,6 +146,10 @@ impl Hole {
 
     pub(crate) fn is_fixed(&self) -> bool {
         self.transforms.iter().any(|transform| transform.digest_size().is_some())
+    }
+
+    pub(crate) fn is_greedy(&self) -> bool {
+        self.transforms.last() == Some(&Transform::Greedy)
     }
 
     /// How it writes a time.

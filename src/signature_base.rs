@@ -18,8 +18,19 @@ struct Place {
     at: usize,
     filling: Filling,
     transforms: Vec<Transform>,
-    /// The literal that follows: what is filled in must not be able to contain its own end.
-    end: Vec<u8>,
+    edge: Edge,
+}
+
+/// The literal that tells a part from its neighbour, which the part must not be able to hold: the same octets could be cut
+/// into other parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Edge {
+    /// It needs none.
+    None,
+    /// The one that follows: its first occurrence is where the part ends.
+    After(Vec<u8>),
+    /// The one in front: its last occurrence is where the part begins.
+    Before(Vec<u8>),
 }
 
 /// What comes with the body.
@@ -50,15 +61,14 @@ impl SignatureBase {
         self.octets.extend_from_slice(literal);
     }
 
-    /// A value, and the literal that ends it, where one has to.
-    pub(crate) fn put_value(&mut self, value: &[u8], end: &[u8]) -> Result<()> {
-        framed(value, end)?;
+    pub(crate) fn put_value(&mut self, value: &[u8], edge: &Edge) -> Result<()> {
+        edge.check(value)?;
         self.octets.extend_from_slice(value);
         Ok(())
     }
 
-    pub(crate) fn keep_place(&mut self, filling: Filling, transforms: Vec<Transform>, end: &[u8]) {
-        self.places.push(Place { at: self.octets.len(), filling, transforms, end: end.to_vec() });
+    pub(crate) fn keep_place(&mut self, filling: Filling, transforms: Vec<Transform>, edge: Edge) {
+        self.places.push(Place { at: self.octets.len(), filling, transforms, edge });
     }
 
     /// The base with the claims that a body carries.
@@ -70,7 +80,7 @@ impl SignatureBase {
             from = place.at;
             if let Filling::Claim(name) = place.filling {
                 let text = claims.text(name).ok_or_else(|| name.absent())?;
-                filled.put_value(&transformed(text.as_bytes().into(), &place.transforms), &place.end)?;
+                filled.put_value(&transformed(text.as_bytes().into(), &place.transforms), &place.edge)?;
             } else {
                 filled.places.push(Place { at: filled.octets.len(), ..place.clone() });
             }
@@ -97,11 +107,11 @@ impl SignatureBase {
         sink.put(&self.octets[from..]);
     }
 
-    /// Refuses a body that would end its part early, and a base of which something is still unread.
+    /// Refuses a body that would end its part elsewhere, and a base of which something is still unread.
     pub fn check(&self, body: Content<'_>) -> Result<()> {
         for place in &self.places {
             let value = match place.filling {
-                Filling::Body if place.end.is_empty() => continue,
+                Filling::Body if place.edge == Edge::None => continue,
                 Filling::Body => body.octets(),
                 Filling::Form => body.form().ok_or_else(|| Error::new(Code::BodyMalformed, "no form was read"))?.into(),
                 Filling::Member(nth) => {
@@ -109,26 +119,26 @@ impl SignatureBase {
                 }
                 Filling::Claim(name) => return Err(name.absent()),
             };
-            framed(&transformed(value, &place.transforms), &place.end)?;
+            place.edge.check(&transformed(value, &place.transforms))?;
         }
         Ok(())
     }
 }
 
-/// Where a part is ended by a literal, the first occurrence of it must be that end: otherwise the same octets could be
-/// cut into other parts.
-fn framed(value: &[u8], end: &[u8]) -> Result<()> {
-    if end.is_empty() {
-        return Ok(());
+impl Edge {
+    /// Refuses a value that holds the literal, or begins an occurrence of it that goes on in the literal itself.
+    fn check(&self, value: &[u8]) -> Result<()> {
+        let holds = match self {
+            Self::None => true,
+            Self::After(literal) | Self::Before(literal) if literal.len() == 1 => !value.contains(&literal[0]),
+            Self::After(literal) => find(&[value, literal].concat(), literal) == Some(value.len()),
+            Self::Before(literal) => find(&[literal, value].concat()[1..], literal).is_none(),
+        };
+        if holds {
+            return Ok(());
+        }
+        Err(Error::malformed("a part holds the text that sets it apart"))
     }
-    let holds = match end {
-        [octet] => !value.contains(octet),
-        _ => find(&[value, end].concat(), end) == Some(value.len()),
-    };
-    if holds {
-        return Ok(());
-    }
-    Err(Error::malformed("a part holds the text that ends it"))
 }
 
 pub(crate) fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {

@@ -3,6 +3,7 @@
 //! `{part:transform…}` in literal text. A value that was put into a template is never scanned for parts again.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use crate::claims::{ClaimName, Claims};
 use crate::error::{Code, Error, Result};
@@ -10,7 +11,7 @@ use crate::json::{Form, Selection};
 use crate::mac::{Hash, Signature};
 use crate::part::{Hole, Source, unknown};
 use crate::request::Request;
-use crate::signature_base::{Filling, SignatureBase, find};
+use crate::signature_base::{Edge, Filling, SignatureBase, find};
 use crate::structured::is_printable;
 use crate::times::TimeForm;
 use crate::transform::{Transform, transformed};
@@ -31,6 +32,12 @@ pub struct Template {
 enum Part {
     Literal(Vec<u8>),
     Hole(Hole),
+}
+
+impl Part {
+    fn literal(&self) -> Option<Vec<u8>> {
+        if let Self::Literal(literal) = self { Some(literal.clone()) } else { None }
+    }
 }
 
 impl Template {
@@ -75,6 +82,7 @@ impl Template {
         if forms.len() > 1 {
             return Err(Error::configuration("the body in two forms: the application can be handed only one"));
         }
+        template.set_edges()?;
         template.reads_form = reads_form;
         template.form = forms.first().copied().flatten();
         if !chosen.is_empty() {
@@ -104,6 +112,29 @@ impl Template {
             }
         }
         Ok(Self { parts, selection: None, form: None, reads_form: false })
+    }
+
+    /// Up to the part that is greedy a part ends where the literal behind it comes first; those that follow are found
+    /// from the end of the base, where each begins behind the literal in front of it.
+    fn set_edges(&mut self) -> Result<()> {
+        let is_greedy = |part: &Part| matches!(part, Part::Hole(hole) if hole.is_greedy());
+        let greedy = self.parts.iter().position(is_greedy).unwrap_or(self.parts.len());
+        let behind = &self.parts[greedy..];
+        let alternates = |pair: &[Part]| matches!(pair[0], Part::Hole(_)) != matches!(pair[1], Part::Hole(_));
+        if !behind.windows(2).all(alternates) || behind.iter().skip(1).any(is_greedy) {
+            return Err(Error::configuration("greedy: one part, and from there on literals between the parts"));
+        }
+        let literals: Vec<Option<Vec<u8>>> = self.parts.iter().map(Part::literal).collect();
+        for (at, part) in self.parts.iter_mut().enumerate() {
+            let Part::Hole(hole) = part else { continue };
+            hole.edge = match at.cmp(&greedy) {
+                _ if hole.is_fixed() => Edge::None,
+                Ordering::Less => literals.get(at + 1).cloned().flatten().map_or(Edge::None, Edge::After),
+                Ordering::Equal => Edge::None,
+                Ordering::Greater => literals[at - 1].clone().map_or(Edge::None, Edge::Before),
+            };
+        }
+        Ok(())
     }
 
     /// The parts that vary.
@@ -269,7 +300,7 @@ impl Template {
     /// Renders the signature base, but for what the body holds: claims that are not there yet come with it.
     pub fn render(&self, request: &Request<'_>, claims: &Claims) -> Result<SignatureBase> {
         let mut base = SignatureBase::default();
-        for (nth, part) in self.parts.iter().enumerate() {
+        for part in &self.parts {
             let hole = match part {
                 Part::Literal(literal) => {
                     base.put_literal(literal);
@@ -277,16 +308,12 @@ impl Template {
                 }
                 Part::Hole(hole) => hole,
             };
-            let end = match self.parts.get(nth + 1) {
-                Some(Part::Literal(literal)) if !hole.is_fixed() => literal.as_slice(),
-                _ => b"",
-            };
             if let Some(filling) = self.filling(&hole.source, claims) {
                 // The canonical form is made once, before the base is written.
                 let form = |transform: &&Transform| matches!(transform, Transform::Json(_) | Transform::Text);
-                base.keep_place(filling, hole.transforms.iter().skip_while(form).copied().collect(), end);
+                base.keep_place(filling, hole.transforms.iter().skip_while(form).copied().collect(), hole.edge.clone());
             } else {
-                base.put_value(&hole.value(request, claims)?, end)?;
+                base.put_value(&hole.value(request, claims)?, &hole.edge)?;
             }
         }
         Ok(base)

@@ -42,9 +42,11 @@ pub enum Transform {
     WithoutPort,
     /// A URI in which the delimiters `! $ ' ( ) * , / : ; ? @` are written plainly.
     Delimiters,
+    /// A value that may hold the literal behind it: what follows is found from the end of the base.
+    Greedy,
 }
 
-const TRANSFORMS: [(&str, Transform); 20] = [
+const TRANSFORMS: [(&str, Transform); 21] = [
     ("hex", Transform::Hex),
     ("base64", Transform::Base64),
     ("base64url", Transform::Base64Url),
@@ -65,6 +67,7 @@ const TRANSFORMS: [(&str, Transform); 20] = [
     ("with-port", Transform::WithPort),
     ("without-port", Transform::WithoutPort),
     ("delimiters", Transform::Delimiters),
+    ("greedy", Transform::Greedy),
 ];
 
 impl Transform {
@@ -130,6 +133,7 @@ pub fn transformed<'a>(value: Cow<'a, [u8]>, transforms: &[Transform]) -> Cow<'a
         | Transform::Text
         | Transform::Number
         | Transform::WithPort
-        | Transform::WithoutPort => value,
+        | Transform::WithoutPort
+        | Transform::Greedy => value,
     })
 }

@@ -78,6 +78,23 @@ class Drawn:
     def holes(self) -> list[Hole]:
         return [part for part in self.parts if isinstance(part, Hole)]
 
+    def is_framed(self, values: Values) -> bool:
+        """No value holds the literal that sets it apart: the one behind it, or behind the greedy part the one in front."""
+        is_behind = False
+        for nth, part in enumerate(self.parts):
+            if isinstance(part, str) or part.transform.startswith("sha"):
+                continue
+            text = part.rendered(values[part.source])
+            literal = self.parts[nth - 1 if is_behind else nth + 1 :][:1]
+            if part.transform == "greedy":
+                is_behind = True
+            elif literal and isinstance(literal[0], str):
+                octets = literal[0].encode()
+                found = (octets + text).rfind(octets) if is_behind else (text + octets).find(octets) - len(text)
+                if found != 0:
+                    return False
+        return True
+
     @property
     def claims(self) -> list[str]:
         return [claim for claim in _CLAIMS if any(hole.source == claim for hole in self.holes)]
@@ -166,7 +183,7 @@ _ADDRESS = ("@method", "@path", "param:id", "body", "json:/m:text")
 
 @st.composite
 def schemes(draw: st.DrawFn) -> Drawn:
-    """Two to five holes, side by side or with a literal between, of few; a hole may come twice."""
+    """Two to five holes, side by side or with a literal between, of few; a hole may come twice, and one be greedy."""
     no_body = draw(st.sampled_from(["body", "json:"]))
     sources = [source for source in _SOURCES if not source.startswith(no_body)]
     drawn = [draw(st.sampled_from([source for source in sources if source in _ADDRESS]))]
@@ -175,9 +192,11 @@ def schemes(draw: st.DrawFn) -> Drawn:
     drawn += ["json:/m:text"] if "json:/o:text?" in drawn else []
     literals = draw(st.lists(st.sampled_from(["", *LITERALS]), min_size=1, max_size=2))
     parts: list[str | Hole] = []
-    for source in draw(st.permutations(drawn)):
+    greedy = draw(st.integers(-len(drawn), len(drawn) - 1))  # none where it is below 0
+    for nth, source in enumerate(draw(st.permutations(drawn))):
         transform = draw(st.sampled_from([*[""] * 12, "hex", "base64", "lower", *_ONE_WAY]))
-        parts += [draw(st.sampled_from(literals)), Hole(source, transform)]
+        between = literals if not 0 <= greedy < nth else [literal or "." for literal in literals]
+        parts += [draw(st.sampled_from(between)), Hole(source, "greedy" if nth == greedy else transform)]
     parts += [draw(st.sampled_from(literals))]
     kept = tuple(part for part in parts if part != "")
     return Drawn(kept, draw(st.sampled_from(["apart", "members", "joined"])))

@@ -147,7 +147,7 @@ def _adyen_notification() -> Library:
             "eventCode": rng.choice(["AUTHORISATION", "CAPTURE"]),
             "eventDate": "2023-01-09T16:27:29+01:00",
             "merchantAccountCode": texts[1],
-            "merchantReference": texts[2],
+            "merchantReference": rng.choice(["", "order:", "::"]) + texts[2],
             "operations": ["CANCEL", "REFUND"],
             "pspReference": f"{rng.randrange(10**16)}",
             "success": rng.choice(["true", "false"]),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import itertools
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import Adyen.util
@@ -194,20 +197,63 @@ def test_what_two_readers_read_differently_is_malformed(text: str, twice: str) -
         verify(body)
 
 
-def test_a_value_with_a_colon_is_refused_and_never_signed() -> None:
+def of_one(item: Any, signature: bytes) -> bytes:
+    item["additionalData"] = {"hmacSignature": signature.decode()}
+    return json.dumps({"notificationItems": [{"NotificationRequestItem": item}]}).encode()
+
+
+@pytest.mark.parametrize("reference", ["a:b", ":", "::", "urn:order:7:1130:EUR", "14-08-2020-09:53:00", "\u00e9:"])
+def test_the_merchants_reference_may_hold_colons(reference: str) -> None:
+    item = json.loads(NOTIFICATION)["notificationItems"][0]["NotificationRequestItem"]
+    item["merchantReference"] = reference
+    body = of_one(item, Adyen.util.generate_notification_sig(item, KEY.hex()))
+    handed = json.loads(verify(body).body)["notificationItems"][0]["NotificationRequestItem"]
+    assert reference == handed["merchantReference"]
+    assert judged(body) == verify(body).body
+    del item["additionalData"]
+    signed = Signer(schemes.ADYEN, key=KEY.hex()).sign(Request("POST", "/adyen", JSON, of_one(item, b"")))
+    assert Adyen.util.is_valid_hmac_notification(json.loads(signed.body or b""), KEY.hex())
+
+
+_TEXTS = ["pspReference", "originalReference", "merchantAccountCode", "eventCode", "success"]
+
+
+@pytest.mark.parametrize("name", [*_TEXTS, "currency"])
+def test_any_other_value_with_a_colon_is_refused_and_never_signed(name: str) -> None:
     """Two notifications have one signature in Adyen's own library."""
-    items = [json.loads(NOTIFICATION)["notificationItems"][0]["NotificationRequestItem"] for _ in range(2)]
-    items[0].update(merchantAccountCode="Shop", merchantReference="a:b")
-    items[1].update(merchantAccountCode="Shop:a", merchantReference="b")
-    first, second = (Adyen.util.generate_notification_sig(item, KEY.hex()) for item in items)
-    assert first == second
-    for item in items:
-        item["additionalData"] = {"hmacSignature": first.decode()}
-        body = json.dumps({"notificationItems": [{"NotificationRequestItem": item}]}).encode()
-        with pytest.raises(SignatureMalformed, match="holds the text that ends it"):
-            verify(body)
-        with pytest.raises(ConfigurationError, match="holds the text that ends it"):
-            Signer(schemes.ADYEN, key=KEY.hex()).sign(Request("POST", "/adyen", JSON, body))
+    item = json.loads(NOTIFICATION)["notificationItems"][0]["NotificationRequestItem"]
+    (item["amount"] if name == "currency" else item).update({name: "a:b"})
+    body = of_one(item, Adyen.util.generate_notification_sig(item, KEY.hex()))
+    assert judged(body) is None
+    with pytest.raises(SignatureMalformed, match="holds the text that sets it apart"):
+        verify(body)
+    with pytest.raises(ConfigurationError, match="holds the text that sets it apart"):
+        Signer(schemes.ADYEN, key=KEY.hex()).sign(Request("POST", "/adyen", JSON, body))
+
+
+@pytest.mark.parametrize("parts", [8, 9, 12])
+def test_of_all_notifications_with_one_signature_one_is_accepted(parts: int) -> None:
+    """However the eight values are cut out of what is signed."""
+    words = [str(nth) for nth in range(parts)]
+    signature = Signer(schemes.body("X"), key=KEY).sign(Request("POST", "/", [], ":".join(words).encode()))
+    mac = base64.b64encode(bytes.fromhex(dict(signature.headers)["x"]))
+    taken = set()
+    for cut in itertools.combinations(range(1, parts), 7):
+        at = [0, *cut, parts]
+        values = [":".join(words[first:last]) for first, last in itertools.pairwise(at)]
+        psp, original, account, merchant, value, currency, event, success = values
+        item = {
+            "pspReference": psp,
+            "originalReference": original,
+            "merchantAccountCode": account,
+            "merchantReference": merchant,
+            "eventCode": event,
+            "success": success,
+            "amount": {"value": int(value) if value.isdigit() else value, "currency": currency},
+        }
+        with suppress(Rejected):
+            taken.add(verify(of_one(item, mac)).body)
+    assert 1 == len(taken)
 
 
 def test_keys_are_hexadecimal_and_any_of_a_ring_may_have_signed() -> None:

@@ -55,6 +55,17 @@ def test_a_name_that_no_log_could_show_is_found(name: str) -> None:
         ("{@method}.{digest:sha256:hex}", "base: a claim that no field carries"),
         ("{created}.{body}", "base: a claim that no field carries"),
         ("{created:rfc3339}.{body}", "this part cannot stand in a base"),
+        *(
+            (base, "greedy: one part, and from there on literals between the parts")
+            for base in (
+                "{@method:greedy}{body}",
+                "{@method:greedy}\n{@path}{body}",
+                "{@method:greedy}\n{@path}\n{body:sha256:hex}{@query}",
+                "{@method:greedy}\n{body:greedy}",
+            )
+        ),
+        ("{@method:greedy:hex}", "this part cannot stand in a base"),
+        ("{body:sha256:greedy}", "this part cannot stand in a base"),
         ("{form}{body}", "the form beside the body, or members of it"),
         ("{form}{json:/a}", "the form beside the body, or members of it"),
         ("{form:jcs}", "this part cannot stand in a base"),

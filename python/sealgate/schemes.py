@@ -169,15 +169,15 @@ RFC9421 = Scheme.message_signature("rfc9421")
 _ADYEN_ITEM = "/notificationItems/0/NotificationRequestItem"
 ADYEN = _provider(
     "adyen",
-    # Eight values between colons, none of them escaped: where one holds a colon, such as a reference that the merchant
-    # chose, the signature would be as good for other values, and the message is refused. So is one of several items.
+    # Eight values between colons, none of them escaped. The reference that the merchant chose may hold one; where another
+    # value does, the signature would be as good for other values, and the message is refused. So is one of several items.
     base=":".join(
         f"{{json:{_ADYEN_ITEM}/{part}}}"
         for part in (
             "pspReference:text",
             "originalReference:text?",
             "merchantAccountCode:text",
-            "merchantReference:text",
+            "merchantReference:text:greedy",
             "amount/value",
             "amount/currency:text",
             "eventCode:text",

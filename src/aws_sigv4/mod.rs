@@ -16,7 +16,7 @@ use crate::fields::{CONTENT_TYPE, FieldName, Fields, own_field, required};
 use crate::key::Key;
 use crate::mac::{Hash, Signature};
 use crate::request::Request;
-use crate::signature_base::{Filling, SignatureBase};
+use crate::signature_base::{Edge, Filling, SignatureBase};
 use crate::target::Target;
 use crate::times::{Time, TimeForm};
 use crate::transform::Transform;
@@ -228,7 +228,7 @@ impl AwsSigV4 {
         let mut base = SignatureBase::default();
         base.put_literal(&text);
         match payload {
-            Payload::Received => base.keep_place(Filling::Body, vec![Transform::Sha256, Transform::Hex], b""),
+            Payload::Received => base.keep_place(Filling::Body, vec![Transform::Sha256, Transform::Hex], Edge::None),
             Payload::Stated(digest) => base.put_literal(base16ct::lower::encode_string(digest).as_bytes()),
             Payload::Unsigned => base.put_literal(UNSIGNED.as_bytes()),
         }
