@@ -16,6 +16,7 @@ pub mod envelope;
 pub mod error;
 pub mod fields;
 pub mod form;
+mod framing;
 pub mod grammar;
 pub mod json;
 pub mod jwk;

@@ -3,6 +3,7 @@
 use crate::claims::{ClaimName, Claims};
 use crate::content::Content;
 use crate::error::{Code, Error, Result};
+use crate::framing::Edge;
 use crate::mac::Sink;
 use crate::transform::{Transform, transformed};
 
@@ -19,18 +20,6 @@ struct Place {
     filling: Filling,
     transforms: Vec<Transform>,
     edge: Edge,
-}
-
-/// The literal that tells a part from its neighbour, which the part must not be able to hold: the same octets could be cut
-/// into other parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Edge {
-    /// It needs none.
-    None,
-    /// The one that follows: its first occurrence is where the part ends.
-    After(Vec<u8>),
-    /// The one in front: its last occurrence is where the part begins.
-    Before(Vec<u8>),
 }
 
 /// What comes with the body.
@@ -123,24 +112,4 @@ impl SignatureBase {
         }
         Ok(())
     }
-}
-
-impl Edge {
-    /// Refuses a value that holds the literal, or begins an occurrence of it that goes on in the literal itself.
-    fn check(&self, value: &[u8]) -> Result<()> {
-        let holds = match self {
-            Self::None => true,
-            Self::After(literal) | Self::Before(literal) if literal.len() == 1 => !value.contains(&literal[0]),
-            Self::After(literal) => find(&[value, literal].concat(), literal) == Some(value.len()),
-            Self::Before(literal) => find(&[literal, value].concat()[1..], literal).is_none(),
-        };
-        if holds {
-            return Ok(());
-        }
-        Err(Error::malformed("a part holds the text that sets it apart"))
-    }
-}
-
-pub(crate) fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len().max(1)).position(|window| window == wanted)
 }

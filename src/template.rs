@@ -7,11 +7,12 @@ use std::cmp::Ordering;
 
 use crate::claims::{ClaimName, Claims};
 use crate::error::{Code, Error, Result};
+use crate::framing::{Edge, find};
 use crate::json::{Form, Selection};
 use crate::mac::{Hash, Signature};
 use crate::part::{Hole, Source, unknown};
 use crate::request::Request;
-use crate::signature_base::{Edge, Filling, SignatureBase, find};
+use crate::signature_base::{Filling, SignatureBase};
 use crate::structured::is_printable;
 use crate::times::TimeForm;
 use crate::transform::{Transform, transformed};

@@ -42,7 +42,7 @@ PYTHON_LAYERS = [
 NARROW = {"answer": {"exceptions"}, "exceptions": set[str](), "schemes": {"_native", "home_made", "not_hmac"}}
 RUST_LAYERS = [
     {"error", "beneath"},
-    {"mac", "target", "structured", "replay", "times", "form"},
+    {"mac", "target", "structured", "replay", "times", "form", "framing"},
     {"json", "key", "digest", "fields"},
     {"jwk", "ring", "purpose"},
     {"transform"},

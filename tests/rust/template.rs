@@ -155,6 +155,20 @@ fn a_body_cannot_end_its_own_part() {
 }
 
 #[test]
+fn behind_a_greedy_part_none_begins_early() {
+    let template = Template::parse_base("{header:a}--{header:b:greedy}--{@method}--{body}").expect("a base");
+    let rendered = |a: &str, b: &str, body: &[u8]| base(&template, "GET", "/", &[("a", a), ("b", b)], body);
+    assert_eq!(Some(b"1--2--3---GET--x-".to_vec()), rendered("1", "2--3-", b"x-"));
+    assert_eq!(None, rendered("1--", "2", b"x"), "in front of it a part ends at the first literal");
+    assert_eq!(None, rendered("1-", "2", b"x"));
+    assert_eq!(None, rendered("1", "2", b"x--y"), "and behind it begins at the last");
+    assert_eq!(None, rendered("1", "2", b"-x"), "the beginning would be found one octet late");
+    for other in ["{@method:greedy}{body}", "{@method:greedy}-{@path:greedy}", "{@method:greedy}-{@path}{body}"] {
+        assert!(Template::parse_base(other).is_err(), "{other}");
+    }
+}
+
+#[test]
 fn a_written_field_reads_back() {
     let template =
         Template::parse_field("k={key_id};n={nonce};t={created:ms};s={signature:base64url}").expect("a field");
