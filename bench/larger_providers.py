@@ -42,7 +42,13 @@ LIBRARIES = [
         key=WHSEC,
     ),
     # Its `validate_event` parses the body too, and makes an event of it.
-    Library("POLAR", "polar-sdk", "verify(m.decode(), low, k)", {"verify": polar.webhooks._verify_signature, "k": KEY}),
+    Library(
+        "POLAR",
+        "polar-sdk",
+        "verify(m.decode(), low, k)",
+        {"verify": polar.webhooks._verify_signature, "k": WHSEC},
+        key=WHSEC,
+    ),
     Library(
         "STREAM_CHAT",
         "stream-chat",

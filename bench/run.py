@@ -57,7 +57,7 @@ def main() -> None:
     # A check that a case refuses makes adapters log; nothing that is timed does.
     logging.disable(logging.CRITICAL)
     gc.disable()
-    results = _results(arguments.only, arguments.larger, pace)
+    results = _results(_sections(arguments.only, arguments.larger), pace)
     about = f"sealgate {sealgate.__version__}, {platform.python_implementation()} {platform.python_version()}, {cpu}"
     if arguments.format == "json":
         rows = [{**dataclasses.asdict(result), "verdict": result.verdict} for result in results]
@@ -73,16 +73,22 @@ def main() -> None:
         print(_line(*_cells(result)), flush=True)
 
 
-def _results(only: str, with_larger: bool, pace: Pace) -> Iterator[Result]:
+def _sections(only: str, with_larger: bool) -> list[Section]:
     sections = SECTIONS
     if with_larger:
         import larger_providers
 
         sections = [*sections, *larger_providers.SECTIONS]
+    chosen = [section for section in sections if re.search(only, section.title)]
+    if not chosen:
+        raise SystemExit(f"--only: no section is named so: {only}")
+    return chosen
+
+
+def _results(sections: list[Section], pace: Pace) -> Iterator[Result]:
     for section in sections:
-        if re.search(only, section.title):
-            yield from section.results(pace)
-            gc.collect()
+        yield from section.results(pace)
+        gc.collect()
 
 
 def _cells(result: Result) -> tuple[str, ...]:

@@ -130,15 +130,6 @@ impl Coverage {
         coverage
     }
 
-    /// Of a signature that may be of either.
-    #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        self.names.retain(|name| other.names.contains(name));
-        self.aspects = &self.aspects & &other.aspects;
-        self.flaws.extend(other.flaws);
-        self
-    }
-
     /// Of AWS Signature Version 4. The order of a query is lost, and how it and field values were written.
     #[must_use]
     pub fn of_aws_sigv4(scheme: &AwsSigV4) -> Self {

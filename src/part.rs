@@ -165,7 +165,7 @@ impl Hole {
     }
 
     /// The transforms that do not say how a port is written.
-    pub(crate) fn without_port(&self) -> impl Iterator<Item = &Transform> {
+    pub(crate) fn but_for_port(&self) -> impl Iterator<Item = &Transform> {
         let is_of_port = |transform: &&Transform| matches!(transform, Transform::WithPort | Transform::WithoutPort);
         self.transforms.iter().filter(move |transform| !is_of_port(transform))
     }

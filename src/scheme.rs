@@ -50,9 +50,9 @@ impl Scheme {
         let templates = Templates::new(bases, carriers)?;
         let carriers: Vec<&Hole> = templates.carried().collect();
         let (query, members) = templates.inner();
-        let coverages =
-            templates.bases.iter().map(|base| Coverage::of_template(base, hash, &carriers, &query, &members));
-        let coverage = coverages.reduce(Coverage::and).unwrap_or_else(|| unreachable!("a scheme has a base"));
+        // All bases cover the same, and no other loses more.
+        let (coarsest, _) = templates.coarsest_first();
+        let coverage = Coverage::of_template(coarsest, hash, &carriers, &query, &members);
         let coverage = if templates.longest.is_some() { coverage.reusable() } else { coverage };
         let form = Form::Template(templates);
         let scheme = Self { name, hash, key, form, coverage, empty_body };

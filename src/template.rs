@@ -245,7 +245,7 @@ impl Template {
         let same = |pair: (&Part, &Part)| match pair {
             (Part::Literal(one), Part::Literal(other)) => one == other,
             (Part::Hole(one), Part::Hole(other)) => {
-                one.source == other.source && one.without_port().eq(other.without_port())
+                one.source == other.source && one.but_for_port().eq(other.but_for_port())
             }
             _ => false,
         };

@@ -81,8 +81,8 @@ impl Templates {
         &self.bases[0]
     }
 
-    /// The base that stands for a message, and the others that its signature may be of: two messages with one of these
-    /// in common have the first in common, too.
+    /// The base that stands for a message, and the others that its signature may be of. Where no parts stand side by
+    /// side, two messages with one of these in common have the first in common, too.
     pub(crate) fn coarsest_first(&self) -> (&Template, impl Iterator<Item = &Template>) {
         let ports_left_out = |nth: &usize| self.bases[*nth].holes().filter(|hole| hole.leaves_out_port()).count();
         let coarsest = (0..self.bases.len()).max_by_key(ports_left_out).unwrap_or_default();
@@ -172,8 +172,8 @@ impl Templates {
         self.members.iter().map(|member| &member.grammar)
     }
 
-    /// What one base says could be cut into other parts by another: they may differ in nothing but what `lossy-transform`
-    /// tells of.
+    /// What one base says could be cut into other parts by another: they may differ in how a port is written, and in
+    /// nothing else.
     fn check_bases(&self) -> Result<()> {
         let Some((first, others)) = self.bases.split_first() else {
             return Err(Error::configuration("base: none"));

@@ -79,7 +79,9 @@ def _openai() -> Library:
     return Library("openai", accepts)
 
 
-def _polar() -> Library:
+def _polar(scheme: str) -> Library:
+    """It takes a secret for both, the octets that it stands for and its text."""
+
     def accepts(it: Exchange) -> bool:
         try:
             polar.webhooks.validate_event(it.message.body, it.fields, it.key, frozenset(), lambda event: event)
@@ -92,7 +94,7 @@ def _polar() -> Library:
     def reads(text: str) -> Any:
         return base64.b64decode(text.partition(",")[2]) if text.startswith("v1,") else text
 
-    return Library("polar", accepts, reads=reads)
+    return Library(scheme, accepts, reads=reads)
 
 
 def _stream_chat() -> Library:
@@ -121,7 +123,8 @@ HEAVY = {
     "line-bot-sdk": _line(),
     "workos": _workos(),
     "openai": _openai(),
-    "polar-sdk": _polar(),
+    "polar-sdk": _polar("polar"),
+    "polar-sdk, older secrets": _polar("polar-legacy"),
     "stream-chat": _stream_chat(),
     "twitchio": _twitch(),
 }

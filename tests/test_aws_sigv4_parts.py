@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 import reference
-from aws_signed import DAY, GET, POST, S3, authorization, by_hand, own, signed, verifier, verify
+from aws_signed import DAY, GET, JUDGE, POST, S3, authorization, by_hand, own, signed, verifier, verify
 from judged import AWS, HOST, KEY, KEY_ID, NOW, OTHER_KEY, as_request, field_of, with_field
 from sealgate import ConfigurationError, Rejected, Request, Scheme, Verifier, schemes
 from sealgate.exceptions import BodyUnreadable, DigestMismatch, InvalidSignature, NotCovered, TargetAmbiguous
@@ -50,10 +50,15 @@ def test_a_session_token_is_taken_where_it_is_signed() -> None:
 @pytest.mark.parametrize("name", ["X-Amz-Cf-Id", "x-amz-cf-id"])
 def test_what_cloudfront_adds_on_the_way_need_not_be_signed_and_nothing_like_it(name: str) -> None:
     message = signed(POST)
-    assert "x-amz-cf-id" not in verify(message.plus([(name, "opaque==")])).covered
+    added = message.plus([(name, "opaque==")])
+    assert "x-amz-cf-id" not in verify(added).covered
+    assert JUDGE.judge(added, JUDGE.ring, NOW)
     for other in ("X-Amz-Cf-Id2", "X-Amz-Cf-I", "X_Amz_Cf_Id", "X-Amz-Cf_Id", "X-Amz-Acl"):
+        added = message.plus([(other, "opaque==")])
         with pytest.raises(NotCovered):
-            verify(message.plus([(other, "opaque==")]))
+            verify(added)
+        with pytest.raises(reference.Refused):
+            JUDGE.judge(added, JUDGE.ring, NOW)
     own = signed(POST.plus([(name, "a")]))
     with pytest.raises(InvalidSignature):
         verify(with_field(own, name, "b"))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from box_sdk_gen.internal.utils import compute_webhook_signature
 from twilio.request_validator import HMAC_SHA256, RequestValidator
 
 import aws_signed
 import reference
-from judged import JUDGED, KEY, ORIGIN, with_field
+from judged import JUDGED, KEY, NOW, ORIGIN, with_field
 from reference import INSIDE, Message
 from sealgate import Rejected, Request, Scheme, Signer, Verifier, handshakes, schemes
 from sealgate.exceptions import InvalidSignature, NotCovered, SignatureMissing
@@ -82,6 +84,47 @@ def test_a_type_that_curl_adds_by_itself_has_to_be_signed() -> None:
     signed = aws_signed.signed(with_field(aws_signed.POST, "Content-Type", None))
     with pytest.raises(NotCovered, match="type of the body"):
         aws_signed.verify(signed.plus(typed))
+
+
+@pytest.mark.parametrize("scheme", [schemes.TWILIO, schemes.TWILIO_JSON])
+def test_a_shared_key_is_for_no_other_scheme_of_twilios(scheme: Scheme) -> None:
+    right = RequestValidator(KEY.decode()).compute_signature(f"{ORIGIN}/sms?a=1", {"Body": "hi there"}, HMAC_SHA256)
+    with pytest.raises(Rejected):
+        Verifier(scheme, keys=KEY, origin=ORIGIN).verify(with_shared_key(right, "key=shared_1,algorithm=HMAC_SHA256"))
+
+
+def test_a_body_that_box_would_have_escaped_first_is_refused() -> None:
+    body, at = '{"name": "\u00e9"}', "2023-11-14T22:13:20Z"
+    fields = {
+        "box-delivery-timestamp": at,
+        "box-signature-version": "1",
+        "box-signature-algorithm": "HmacSHA256",
+    }
+    verifier = Verifier(schemes.BOX, keys=KEY, clock=lambda: NOW)
+    for is_escaped in (False, True):
+        signature = compute_webhook_signature(body, fields, KEY.decode(), escape_body=is_escaped)
+        pairs = [*fields.items(), ("box-signature-primary", str(signature))]
+        request = Request("POST", "/", pairs, body.encode())
+        if is_escaped:
+            with pytest.raises(InvalidSignature):
+                verifier.verify(request)
+        else:
+            assert body.encode() == verifier.verify(request).body
+
+
+def test_polars_secrets_are_read_in_two_ways() -> None:
+    secret = f"whsec_{base64.b64encode(KEY).decode()}"
+    at, body = str(NOW), b'{"type": "order.created"}'
+    for key, taken, refused in (
+        (KEY, schemes.POLAR, schemes.POLAR_LEGACY),
+        (secret.encode(), schemes.POLAR_LEGACY, schemes.POLAR),
+    ):
+        signature = reference.inside.BASE64.write(reference.mac(key, f"msg_1.{at}.".encode() + body))
+        pairs = [("webhook-id", "msg_1"), ("webhook-timestamp", at), ("webhook-signature", f"v1,{signature}")]
+        request = Request("POST", "/", pairs, body)
+        assert body == Verifier(taken, keys=secret, clock=lambda: NOW).verify(request).body
+        with pytest.raises(InvalidSignature):
+            Verifier(refused, keys=secret, clock=lambda: NOW).verify(request)
 
 
 def test_docusigns_first_sixteen_signatures_count() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask, g, request
 
 import aws_signed
 from asgi_client import scope_of, signed
@@ -23,6 +24,7 @@ from reference import Message, sign_rfc9421
 from sealgate import ConfigurationError, Request, Scheme, Signer, Verified, Verifier, asgi, schemes, wsgi
 from sealgate.exceptions import BodyTooLarge, NotCovered
 from sealgate.fastapi import VerifiedBy
+from sealgate.flask import Sealgate
 from sealgate.policy import Require
 from sealgate.spool import Spooled
 from wsgi_client import Answer
@@ -253,12 +255,33 @@ def test_body_that_is_signed_itself_has_to_fit_into_memory(
 
 
 @AWS
-def test_file_that_another_verifier_has_asked_for_is_no_body_to_sign(scheme: Scheme) -> None:
+@pytest.mark.parametrize("framing", [WHOLE, CHUNKED])
+@pytest.mark.parametrize("first", [0, 1])
+def test_route_of_several_verifiers_takes_what_one_of_them_takes(scheme: Scheme, first: int, framing: Framing) -> None:
+    both, app = (of_aws(scheme), verifier(spool=200_000)), Flask(__name__)
+    seal = Sealgate(app, RFC9421.verifier())
+    sizes = []
+
+    @app.post("/files")
+    @seal.require(both[first], both[1 - first])
+    def files() -> str:
+        sizes.append(g.verified.spooled.size)
+        return hashlib.sha256(request.stream.read()).hexdigest()
+
+    for message in (stated(), signed(UPLOAD)):
+        answer = over_wsgi(app, message, framing)
+        assert (200, DIGEST) == (answer.status, answer.body)
+    assert 413 == over_wsgi(app, by_aws(), framing).status
+    assert [SIZE] * 2 == sizes
+
+
+@AWS
+def test_file_of_a_reader_that_knows_no_limit_is_no_body_to_sign(scheme: Scheme) -> None:
     spooled = Spooled()
     spooled.write(UPLOAD.body)
     assert SIZE == of_aws(scheme).verify(as_request(stated()), lambda _: spooled).spooled.size
     for key in (KEY, OTHER_KEY):
-        with pytest.raises(BodyTooLarge, match="does not state its digest"):
+        with pytest.raises(BodyTooLarge, match="over spool="):
             of_aws(scheme).verify(as_request(by_aws(key=key)), lambda _: spooled)
 
 

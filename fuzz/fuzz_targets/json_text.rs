@@ -1,8 +1,9 @@
-//! A JSON text in each canonical form against serde_json, and against a writer by other hands.
+//! A JSON text in each canonical form against serde_json, and against a writer by other hands; and looked into, which reads
+//! what has a form to that form.
 #![no_main]
 
 use _native::error::Code;
-use _native::json::{Options, canonicalize};
+use _native::json::{Document, Form, Options, canonicalize};
 use libfuzzer_sys::fuzz_target;
 use sealgate_fuzz::json::{FORMS, Tree};
 
@@ -22,5 +23,9 @@ fuzz_target!(|text: &[u8]| {
                 assert_eq!(tree.as_ref().map(|tree| tree.value(form)), Some(again.value(form)), "{form:?}");
             }
         }
+    }
+    let seen = Document::look_into(text).map(|document| document.octets().to_vec());
+    if let Ok(document) = Document::read(text, Form::PyjsonUtf8) {
+        assert_eq!(Ok(document.octets()), seen.as_deref());
     }
 });

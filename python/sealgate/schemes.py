@@ -52,6 +52,7 @@ __all__ = [
     "PAGERDUTY",
     "PAYSTACK",
     "POLAR",
+    "POLAR_LEGACY",
     "RAZORPAY",
     "REPLICATE",
     "RESEND",
@@ -106,9 +107,9 @@ def aws_sigv4(
     `uncovered`. `max_age`: 300 seconds either way, of S3 900; of a presigned target only how early it may be used.
 
     The key is the secret access key, its id the access key id. The Host is signed and is the configured origin; all
-    `x-amz-*` fields are signed, X-Amz-Security-Token among them, which means nothing here but is not to be changed; and
-    the Content-Type of a body is. GET and HEAD, and presigned targets, are accepted as often as they come: SDKs repeat
-    them byte for byte. Other methods are accepted once.
+    `x-amz-*` fields are signed, X-Amz-Security-Token among them, which means nothing here but is not to be changed, and
+    only the X-Amz-Cf-Id that CloudFront adds is not; the Content-Type of a body is. GET and HEAD, and presigned
+    targets, are accepted as often as they come: SDKs repeat them byte for byte. Other methods are accepted once.
     """
     name = "aws-sigv4" if presigned is None else "aws-sigv4-presigned"
     return Scheme.aws_sigv4(
@@ -169,8 +170,9 @@ RFC9421 = Scheme.message_signature("rfc9421")
 _ADYEN_ITEM = "/notificationItems/0/NotificationRequestItem"
 ADYEN = _provider(
     "adyen",
-    # Eight values between colons, none of them escaped. The reference that the merchant chose may hold one; where another
-    # value does, the signature would be as good for other values, and the message is refused. So is one of several items.
+    # Eight values between colons, none of them escaped. The reference that the merchant chose may hold one; where
+    # another value does, the signature would be as good for other values, and the message is refused. So is one of
+    # several items.
     base=":".join(
         f"{{json:{_ADYEN_ITEM}/{part}}}"
         for part in (
@@ -298,7 +300,9 @@ PAGERDUTY = _provider("pagerduty", fields={"X-PagerDuty-Signature": Members(",",
 
 PAYSTACK = _provider("paystack", fields={"X-Paystack-Signature": "{signature:hex}"}, hash="sha512")
 
-POLAR = _webhooks("polar", key="text")
+POLAR = _webhooks("polar")
+#: A secret made before 2026-09-08 keys as its text, `whsec_` included.
+POLAR_LEGACY = _webhooks("polar-legacy", key="text")
 
 RAZORPAY = _provider("razorpay", fields={"X-Razorpay-Signature": "{signature:hex}"})
 

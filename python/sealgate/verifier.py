@@ -39,6 +39,7 @@ _SETTLED = frozenset(
     {"scheme", "ring", "source", "handshake", "body_limit", "body_timeout", "spool", "max_age", "replay", "origins"}
     | {"_acknowledging", "_asks_each", "_clock", "_claims_in_body", "_prover"}
 )
+_OVER_SPOOL = "the body is over spool=, and the message does not state its digest"
 _log = logging.getLogger("sealgate")
 
 #: Reads the body, at most so many bytes; raises `BodyTooLarge` or `BodyUnreadable` where it cannot. `Spooled`: only
@@ -234,6 +235,10 @@ class Verifier:
                     body = read_body(limit)
                     if waits(body):
                         body = yield body
+                except BodyTooLarge as error:
+                    if limit < claim.body_limit:
+                        raise BodyTooLarge(_OVER_SPOOL) from error
+                    raise
                 except (Rejected, Unavailable):
                     raise
                 except Exception as error:
@@ -242,8 +247,8 @@ class Verifier:
             if type(body) is bytes:
                 size = len(body)
             elif type(body) is Spooled and self.spool is not None:
-                if signs_body:  # a file for another verifier of the route
-                    raise BodyTooLarge("the body is in a file, and the message does not state its digest")
+                if signs_body:  # by a reader that knows no limit
+                    raise BodyTooLarge(_OVER_SPOOL)
                 size = body.size
             else:
                 raise BodyUnreadable("the body has not been read")

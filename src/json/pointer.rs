@@ -137,7 +137,7 @@ impl Document {
     /// The same, of a text that is handed on as received: its members are looked up, and what has no canonical form is
     /// kept.
     pub fn look_into(text: &[u8]) -> Result<Self> {
-        // Integers may have any digits in this form.
+        // In this form an integer stays as it is written, and no other number becomes one.
         Self::read_with(text, Options { form: Form::PyjsonUtf8, keeps_odd: true, ..Options::default() })
     }
 

@@ -229,7 +229,7 @@ impl Scan<'_> {
         Ok(Member { prefix, name: small(from), name_size: size, span })
     }
 
-    /// Keeps a name, which was read to its end, without its escapes; gives where.
+    /// Keeps a name, which was read to its end, without its escapes; gives where. Refuses half of a surrogate pair.
     fn decode(&mut self, name: Range<usize>) -> Result<usize> {
         self.decoded.extend_from_slice(&small(name.start).to_le_bytes());
         let start = self.decoded.len();

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use _native::content::read_document;
+use _native::content::{look_into, read_document};
 use _native::error::Code;
 use _native::json::{Chosen, Document, Form, Pointer, Selection, canonicalize, string_of};
 use proptest::prelude::*;
@@ -279,6 +279,33 @@ proptest! {
         if let (Ok(read), Ok(pointer)) = (read_document(&octets, Form::Jcs), Pointer::parse(&text)) {
             let _ = read.member(&pointer);
             let _ = read.with(&pointer, b"1");
+        }
+    }
+}
+
+#[test]
+fn what_is_looked_into_keeps_what_has_no_form_and_is_else_read_as_ever() {
+    for (text, kept) in [
+        (r#"{"b":"\ud83d","a":1e400}"#, r#"{"a":1e400,"b":"\ud83d"}"#),
+        (r#"["\ud83d\ud83d\ude00\"","\udfff\u00e9"]"#, "[\"\\ud83d😀\\\"\",\"\\udfffé\"]"),
+        (r#"{"a":"\ud83d\\ude00"}"#, r#"{"a":"\ud83d\\ude00"}"#),
+    ] {
+        assert!(read_document(text.as_bytes(), Form::PyjsonUtf8).is_err(), "{text}");
+        let document = look_into(text.as_bytes()).expect("JSON");
+        assert_eq!(Ok(kept), std::str::from_utf8(document.octets()));
+    }
+    for text in [r#"{"\ud83d":1}"#, r#"["\ud83"]"#, r#"["\ud83g"]"#, r#"{"a":1,"\u0061":2}"#, "[1e]", "[NaN]"] {
+        assert_eq!(Some(Code::BodyMalformed), look_into(text.as_bytes()).err().map(|error| error.code), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_has_a_form_is_looked_into_in_that_form(text in any::<Vec<u8>>(), value in r#"(["\\\\ud83e0,:{}\[\]1-]|\\\\u|dc00){0,12}"#) {
+        for text in [text, [b"[\"", value.as_bytes(), b"\"]"].concat(), value.into_bytes()] {
+            if let Ok(document) = read_document(&text, Form::PyjsonUtf8) {
+                prop_assert_eq!(Some(document.octets().to_vec()), look_into(&text).ok().map(|seen| seen.octets().to_vec()));
+            }
         }
     }
 }
