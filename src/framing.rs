@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 
-/// The literal that tells a part from its neighbour, which the part must not be able to hold: the same octets could be cut
-/// into other parts.
+/// The literal that tells a part from its neighbour. The part must not be able to hold it: otherwise the same octets could be
+/// cut into other parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Edge {
     /// It needs none.

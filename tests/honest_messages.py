@@ -217,11 +217,14 @@ def _differing(where: int | str, text: bytes, others: list[dict[int | str, bytes
 
 
 def as_large(honest: Honest, message: Message) -> Message:
-    """The honest message, if its body or its target has to be as large as that of `message`: with blanks behind the
-    body, or a query of its own, which a link signs."""
+    """The honest message, if its body or its target has to be as large as that of `message`: with a member that nobody
+    signs, where the signature is one, or a query of its own, which a link signs."""
     if honest.scheme.longest is not None:
         honest = replace(honest, more=max(0, len(message.target) - len(honest.message.target)))
-    return replace(honest.message, body=honest.message.body + b" " * (len(message.body) - len(honest.message.body)))
+    body = honest.message.body
+    if len(message.body) > len(body):
+        body = body.rstrip().removesuffix(b"}") + b',"more":"%s"}' % (b"x" * (len(message.body) - len(body)))
+    return replace(honest.message, body=body)
 
 
 def text_at(message: Message, spot: Spot) -> bytes:
