@@ -33,7 +33,7 @@ from rest_framework import serializers  # noqa: E402
 from rest_framework.response import Response  # noqa: E402
 from rest_framework.views import APIView  # noqa: E402
 
-from sealgate import Rejected  # noqa: E402
+from sealgate import Rejected, Unavailable  # noqa: E402
 from sealgate.rest_framework import SignedJSONField  # noqa: E402
 from served_values import FILES, ONCE, ORDERS, saw  # noqa: E402
 
@@ -41,7 +41,8 @@ _flask = flask.Flask("shop")
 
 
 @_flask.errorhandler(Rejected)
-def _refused(error: Rejected) -> tuple[dict[str, str], int]:
+@_flask.errorhandler(Unavailable)
+def _refused(error: Rejected | Unavailable) -> tuple[dict[str, str], int]:
     return {}, error.status
 
 
@@ -81,7 +82,7 @@ class OrderForm(forms.Form):
 def _answered(call: Any) -> JsonResponse:
     try:
         return JsonResponse(call(), safe=False)
-    except Rejected as refused:
+    except (Rejected, Unavailable) as refused:
         return JsonResponse({}, status=refused.status)
     except ValidationError as invalid:
         return JsonResponse({"errors": invalid.messages}, status=422)

@@ -206,8 +206,15 @@ def test_of_eight_at_one_moment_one_is_opened_by_all_workers_together(
     run = started[server]
     document = Envelope("order once", keys={KEY_ID: KEY}).seal(GOOD)
     body = json.dumps({"order": document} if "drf" in path else document)
+
+    def until_it_is_told(_: int) -> int:
+        """On a machine that stands still the file of what was used up does not answer in time, which is no verdict."""
+        while (status := asked(run, "POST", path, body)[0]) == 503:
+            time.sleep(0.1)
+        return status
+
     with ThreadPoolExecutor(8) as clients:
-        statuses = list(clients.map(lambda _: asked(run, "POST", path, body)[0], range(8)))
+        statuses = list(clients.map(until_it_is_told, range(8)))
     assert [200, *[400 if "drf" in path else 401] * 7] == sorted(statuses)
     assert 1 == sum(record["where"] == "view" for record in run.news())
 
