@@ -30,7 +30,9 @@ pub struct Carriers {
 /// A scheme's templates.
 pub(crate) struct Templates {
     /// A signature of any of these counts; ours are of the first.
-    pub(crate) bases: Vec<Template>,
+    bases: Vec<Template>,
+    /// Which of them leaves out the most ports.
+    coarsest: usize,
     pub(crate) fields: Vec<OwnField>,
     pub(crate) query: Vec<(String, Grammar)>,
     pub(crate) members: Vec<OwnMember>,
@@ -60,8 +62,11 @@ impl Templates {
             .members
             .into_iter()
             .map(|(written, grammar)| Ok(OwnMember { pointer: Pointer::parse(&written)?, grammar }));
+        let bases = bases.iter().map(|base| Template::parse_base(base)).collect::<Result<Vec<_>>>()?;
+        let ports_left_out = |nth: &usize| bases[*nth].holes().filter(|hole| hole.leaves_out_port()).count();
         let templates = Self {
-            bases: bases.iter().map(|base| Template::parse_base(base)).collect::<Result<_>>()?,
+            coarsest: (0..bases.len()).max_by_key(ports_left_out).unwrap_or_default(),
+            bases,
             fields: fields.collect::<Result<_>>()?,
             query: carriers.query,
             members: members.collect::<Result<_>>()?,
@@ -84,10 +89,8 @@ impl Templates {
     /// The base that stands for a message, and the others that its signature may be of. Where no parts stand side by
     /// side, two messages with one of these in common have the first in common, too.
     pub(crate) fn coarsest_first(&self) -> (&Template, impl Iterator<Item = &Template>) {
-        let ports_left_out = |nth: &usize| self.bases[*nth].holes().filter(|hole| hole.leaves_out_port()).count();
-        let coarsest = (0..self.bases.len()).max_by_key(ports_left_out).unwrap_or_default();
-        let others = self.bases.iter().enumerate().filter(move |(nth, _)| *nth != coarsest).map(|(_, base)| base);
-        (&self.bases[coarsest], others)
+        let others = self.bases.iter().enumerate().filter(|(nth, _)| *nth != self.coarsest).map(|(_, base)| base);
+        (&self.bases[self.coarsest], others)
     }
 
     /// Of all that carries claims.
